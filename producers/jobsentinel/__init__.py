@@ -1,0 +1,92 @@
+"""JobSentinel's light wing: what a scraper installs to send work to the fleet.
+
+Names are loaded when first used, so that importing the package costs almost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobsentinel.contract.categories import JOB_CATEGORIES
+    from jobsentinel.contract.errors import (
+        ConfigurationError,
+        InvalidInput,
+        JobCancelled,
+        JobFailed,
+        JobSentinelError,
+        LeaseLost,
+        ModelCorrupted,
+        ModelUnavailable,
+        QueueFull,
+        QueueUnavailable,
+        ResultTimeout,
+    )
+    from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
+    from jobsentinel.contract.requests import (
+        ClassificationRow,
+        MultiTaskRow,
+        RegressionRow,
+        SimilarityRow,
+    )
+    from jobsentinel.contract.results import (
+        AddLabelsResult,
+        IndexResult,
+        PostingScore,
+        RerankResult,
+        ScoreResult,
+        SelectResult,
+        TrainResult,
+    )
+    from jobsentinel.handles import JobHandle, JobStream
+    from jobsentinel.producer import Producer
+    from jobsentinel.settings import Settings
+
+_HOMES = {
+    "contract.categories": ("JOB_CATEGORIES",),
+    "contract.errors": (
+        "ConfigurationError",
+        "InvalidInput",
+        "JobCancelled",
+        "JobFailed",
+        "JobSentinelError",
+        "LeaseLost",
+        "ModelCorrupted",
+        "ModelUnavailable",
+        "QueueFull",
+        "QueueUnavailable",
+        "ResultTimeout",
+    ),
+    "contract.postings": ("Candidate", "Label", "Posting", "Sample"),
+    "contract.requests": (
+        "ClassificationRow",
+        "MultiTaskRow",
+        "RegressionRow",
+        "SimilarityRow",
+    ),
+    "contract.results": (
+        "AddLabelsResult",
+        "IndexResult",
+        "PostingScore",
+        "RerankResult",
+        "ScoreResult",
+        "SelectResult",
+        "TrainResult",
+    ),
+    "handles": ("JobHandle", "JobStream"),
+    "producer": ("Producer",),
+    "settings": ("Settings",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604  # the table above says it once; a test checks it
+    *sorted(_HOME_OF)
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'jobsentinel' has no attribute {name!r}")
+    return getattr(import_module(f"jobsentinel.{home}"), name)

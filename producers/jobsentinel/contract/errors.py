@@ -1,16 +1,16 @@
 """Every error JobSentinel raises on purpose, in one tree.
 
-    JobSentinelError
-    ├── InvalidInput            the caller sent something that can never work
-    ├── ConfigurationError      a setting is missing, unsafe or contradictory
-    ├── QueueUnavailable        Redis cannot be reached or refuses to write
-    ├── QueueFull               the queue is at its depth limit
-    ├── JobFailed               the fleet gave the job up; it is a dead letter now
-    ├── JobCancelled            somebody cancelled the job
-    ├── ResultTimeout           the answer did not come in time; the job goes on
-    ├── LeaseLost               this worker no longer owns the job it works on
-    └── ModelUnavailable        a model is missing, untrained or fails its checks
-        └── ModelCorrupted      a file differs from the hash in its manifest
+JobSentinelError
+├── InvalidInput            the caller sent something that can never work
+├── ConfigurationError      a setting is missing, unsafe or contradictory
+├── QueueUnavailable        Redis cannot be reached or refuses to write
+├── QueueFull               the queue is at its depth limit
+├── JobFailed               the fleet gave the job up; it is a dead letter now
+├── JobCancelled            somebody cancelled the job
+├── ResultTimeout           the answer did not come in time; the job goes on
+├── LeaseLost               this worker no longer owns the job it works on
+└── ModelUnavailable        a model is missing, untrained or fails its checks
+    └── ModelCorrupted      a file differs from the hash in its manifest
 """
 
 from __future__ import annotations

@@ -1,0 +1,135 @@
+"""What the fleet answers: one result class a task, each stamped with the models that made it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from jobsentinel.contract.base import Items, Message, Probability
+
+
+class ModelStamp(Message):
+    """Which model answered. Version 0 is the one that ships with the package."""
+
+    name: str
+    version: int
+    precision: str
+
+
+class CategoryPrediction(Message):
+    """The most probable of the twenty categories and what the others got."""
+
+    label: str
+    probability: Probability
+    probabilities: dict[str, float]
+
+
+class SalaryPrediction(Message):
+    """An estimate of the yearly salary with the interval the model was calibrated to, in USD."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ScamPrediction(Message):
+    """How probable a scam is, and whether that reaches the threshold chosen on validation data."""
+
+    probability: Probability
+    is_scam: bool
+    threshold: Probability
+
+
+class CustomPrediction(Message):
+    """The answer of a model of the user's own: a class with its probability, or a number."""
+
+    label: str | None = None
+    probability: Probability | None = None
+    value: float | None = None
+    model: ModelStamp
+
+
+class PostingScore(Message):
+    """All that was predicted for one posting; what no trained head answers is absent."""
+
+    posting_id: str
+    category: CategoryPrediction | None = None
+    salary_year_usd: SalaryPrediction | None = None
+    scam: ScamPrediction | None = None
+    match_quality: Probability | None = None
+    custom: dict[str, CustomPrediction] = Field(default_factory=dict)
+    model: ModelStamp | None = None
+
+
+class ScoreResult(Message):
+    """Scores in the order of the postings sent."""
+
+    scores: Items[PostingScore]
+
+
+class RankedPosting(Message):
+    """A candidate's place in the ranking, with its score and rank at each stage."""
+
+    id: str
+    rank: int
+    score: float
+    bi_encoder_score: float
+    bi_encoder_rank: int
+    cross_encoder_score: float
+    cross_encoder_rank: int
+
+
+class RerankResult(Message):
+    """The ranking, best first, and how long each stage took."""
+
+    ranked: Items[RankedPosting]
+    candidates: int
+    timings_ms: dict[str, float]
+    models: Items[ModelStamp]
+
+
+class Pick(Message):
+    """A sample chosen for labelling, and why."""
+
+    id: str
+    score: float
+    reason: str
+
+
+class SelectResult(Message):
+    """The picks in order, and every sample's acquisition score: nothing is dropped."""
+
+    picks: Items[Pick]
+    scores: dict[str, float]
+    strategy: str
+    seed: int
+    model: ModelStamp
+
+
+class IndexResult(Message):
+    """How many postings were new or changed, and how many were there already."""
+
+    indexed: int
+    unchanged: int
+
+
+class AddLabelsResult(Message):
+    """How many labels were new or changed, and how many were there already."""
+
+    stored: int
+    unchanged: int
+
+
+class TrainResult(Message):
+    """A finished training run and the model version it registered."""
+
+    run_id: str
+    model: str
+    version: int
+    promoted: bool
+    metrics: dict[str, float]
+    seconds: Annotated[float, Field(ge=0)]
+
+
+Result = ScoreResult | RerankResult | SelectResult | IndexResult | AddLabelsResult | TrainResult

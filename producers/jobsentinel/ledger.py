@@ -1,0 +1,275 @@
+"""The ledger in Redis, called from Python: each method is one atomic step of `ledger.lua`.
+
+Producers enqueue, cancel and look; workers claim, renew and close. The Lua file names every key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final, Literal
+
+import msgpack
+import redis
+
+from jobsentinel.contract.errors import QueueUnavailable
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled", "unknown"]
+Verdict = Literal["held", "cancel", "lost"]
+CLOSED_STATES: Final = frozenset({"done", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that this worker may work on, as long as it renews the lease of ``token``."""
+
+    job_id: str
+    task: str
+    payload: bytes
+    digest: str
+    token: int
+    attempt: int
+
+    def payload_is_intact(self) -> bool:
+        """Whether the payload is the one that was enqueued."""
+        return digest_of(self.payload) == self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a job cannot be claimed: its state, or ``missing``."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadJob:
+    """A job that was given up, as the store should keep it."""
+
+    job_id: str
+    task: str
+    queue: str
+    payload: bytes
+    reason: str
+    error: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one turn of the reconciler did."""
+
+    expired: int
+    due: int
+    resent: int
+
+
+def digest_of(payload: bytes) -> str:
+    """Return the SHA-256 of a payload in hexadecimal."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+class Ledger:
+    """All that the fleet remembers about jobs under one ``namespace`` of a Redis server.
+
+    Raises:
+        QueueUnavailable: from any method, when Redis cannot be reached or refuses to write.
+    """
+
+    def __init__(self, client: redis.Redis, namespace: str = "jobsentinel") -> None:
+        self._redis = client
+        self.prefix = f"{namespace}:"
+        source = resources.files("jobsentinel").joinpath("ledger.lua").read_text("utf-8")
+        self._script = client.register_script(source)
+
+    def _call(self, operation: str, *arguments: str | bytes | int) -> Any:
+        with _unavailable():
+            return self._script(keys=[self.prefix], args=[operation, *arguments])
+
+    # What producers call.
+
+    def enqueue(
+        self,
+        job_id: str,
+        *,
+        task: str,
+        queue: str,
+        payload: bytes,
+        message: str,
+        deadline_ms: int | None = None,
+    ) -> str:
+        """Write a job and send its message; return ``new`` or the state it was in before."""
+        deadline = "" if deadline_ms is None else deadline_ms
+        before: bytes = self._call(
+            "enqueue", job_id, task, queue, payload, digest_of(payload), message, deadline
+        )
+        return before.decode()
+
+    def cancel(self, job_id: str, *, ttl_s: int) -> JobState:
+        """Ask that a job be dropped; return the state in which that found it."""
+        before: bytes | None = self._call("cancel", job_id, ttl_s * 1000)
+        return _state(before)
+
+    def state(self, job_id: str) -> JobState:
+        """Return a job's state; ``unknown`` when the ledger has no such job (any more)."""
+        return _state(self._field(job_id, "state"))
+
+    def failure(self, job_id: str) -> tuple[str, str]:
+        """Return the kind and the text of a failed job's error."""
+        reason, error = self._field(job_id, "reason"), self._field(job_id, "error")
+        return (reason or b"unknown").decode(), (error or b"").decode("utf-8", "replace")
+
+    def outcome(self, job_id: str) -> tuple[JobState, bytes | None]:
+        """Return a job's state together with its packed answer, if it is done."""
+        with _unavailable():
+            fields: Any = self._redis.hmget(self._job(job_id), "state", "result")
+        state, result = fields
+        return _state(state), result
+
+    @contextmanager
+    def watch(self, job_id: str) -> Iterator[redis.client.PubSub]:
+        """Listen for the closing of a job; what was closed before is not told again."""
+        open_channel: Any = self._redis.pubsub  # untyped in redis-py
+        with _unavailable(), open_channel(ignore_subscribe_messages=True) as channel:
+            channel.subscribe(f"{self.prefix}closed:{job_id}")
+            yield channel
+
+    def progress(self, job_id: str) -> dict[str, Any] | None:
+        """Return the last progress report of a running job, or None."""
+        packed = self._field(job_id, "progress")
+        return None if packed is None else msgpack.unpackb(packed)
+
+    def models_generation(self) -> str:
+        """Return a text that changes when a model in service changes."""
+        with _unavailable():
+            value: Any = self._redis.get(f"{self.prefix}models")
+        return (value or b"").decode()
+
+    def depths(self, queues: Sequence[str]) -> dict[str, int]:
+        """Return how many messages wait in each queue, and how many jobs are running or dead."""
+        with _unavailable():
+            pipe = self._redis.pipeline(transaction=False)
+            for queue in queues:
+                pipe.llen(f"{self.prefix}{queue}")
+            pipe.zcard(f"{self.prefix}leases")
+            pipe.zcard(f"{self.prefix}delayed")
+            pipe.zcard(f"{self.prefix}dead")
+            counts = pipe.execute()
+        return dict(zip([*queues, "running", "delayed", "dead"], counts, strict=True))
+
+    def _field(self, job_id: str, field: str) -> bytes | None:
+        with _unavailable():
+            value: Any = self._redis.hget(self._job(job_id), field)
+        return value  # type: ignore[no-any-return]  # bytes or None: responses are not decoded
+
+    def _job(self, job_id: str) -> str:
+        return f"{self.prefix}job:{job_id}"
+
+    # What workers call.
+
+    def claim(
+        self, job_id: str, *, owner: str, lease_s: float, max_attempts: int
+    ) -> Claim | Refused:
+        """Take a queued job; the lease must be renewed before ``lease_s`` seconds are over."""
+        verdict, *rest = self._call("claim", job_id, owner, int(lease_s * 1000), max_attempts)
+        if verdict != b"claimed":
+            return Refused(verdict.decode())
+        token, payload, digest, attempt, task = rest
+        return Claim(job_id, task.decode(), payload, digest.decode(), int(token), int(attempt))
+
+    def renew(self, held: Sequence[tuple[str, int]], *, lease_s: float) -> list[Verdict]:
+        """Prolong leases given as (job id, token); say for each whether it is still held."""
+        if not held:
+            return []
+        flat = [part for job_id, token in held for part in (job_id, token)]
+        verdicts = self._call("renew", int(lease_s * 1000), *flat)
+        return [verdict.decode() for verdict in verdicts]
+
+    def complete(self, job_id: str, token: int, *, ttl_s: int, result: bytes) -> bool:
+        """Close a finished job with its answer; False when the lease had passed on."""
+        return bool(self._call("complete", job_id, token, ttl_s * 1000, result))
+
+    def release(self, job_id: str, token: int) -> bool:
+        """Give a job back unworked; the attempt does not count."""
+        return bool(self._call("release", job_id, token))
+
+    def retry(
+        self, job_id: str, token: int, *, delay_s: float, max_attempts: int, error: str
+    ) -> str:
+        """Queue another attempt: ``queued``, or ``failed`` at the cap, or ``lost``."""
+        outcome: bytes = self._call(
+            "retry", job_id, token, int(delay_s * 1000), max_attempts, _cut(error)
+        )
+        return outcome.decode()
+
+    def fail(self, job_id: str, token: int, *, reason: str, error: str) -> bool:
+        """Give a job up at once, because no attempt can succeed."""
+        return bool(self._call("fail", job_id, token, reason, _cut(error)))
+
+    def mark_cancelled(self, job_id: str, token: int, *, ttl_s: int) -> bool:
+        """Close a running job that was cancelled."""
+        return bool(self._call("cancelled", job_id, token, ttl_s * 1000))
+
+    def report_progress(self, job_id: str, token: int, report: dict[str, Any]) -> bool:
+        """Publish how far a running job is; False when the lease is gone."""
+        return bool(self._call("progress", job_id, token, msgpack.packb(report)))
+
+    def reconcile(
+        self, owner: str, *, leader_s: float, max_attempts: int, grace_s: float, limit: int = 500
+    ) -> Reconciled | None:
+        """Put lost and overdue jobs back, if this worker is the leader for now; else None."""
+        counts = self._call(
+            "reconcile", owner, int(leader_s * 1000), limit, max_attempts, int(grace_s * 1000)
+        )
+        return Reconciled(*map(int, counts)) if counts else None
+
+    def dead_jobs(self, limit: int = 100) -> Iterator[DeadJob]:
+        """Yield failed jobs that are not in the store yet, oldest first."""
+        with _unavailable():
+            ids: Any = self._redis.zrange(f"{self.prefix}dead", 0, limit - 1)
+        for raw in ids:
+            job_id = raw.decode()
+            with _unavailable():
+                fields: Any = self._redis.hgetall(self._job(job_id))
+            text = {k.decode(): v for k, v in fields.items()}
+            yield DeadJob(
+                job_id=job_id,
+                task=text.get("task", b"").decode(),
+                queue=text.get("queue", b"").decode(),
+                payload=text.get("payload", b""),
+                reason=text.get("reason", b"unknown").decode(),
+                error=text.get("error", b"").decode("utf-8", "replace"),
+                attempts=int(text.get("attempts", 0)),
+            )
+
+    def mark_buried(self, job_id: str, *, ttl_s: int) -> None:
+        """Record that the store has the dead letter; its payload leaves Redis."""
+        self._call("buried", job_id, ttl_s * 1000)
+
+    def publish_models_generation(self, generation: str) -> None:
+        """Tell producers which models are in service, so that equal requests are new work."""
+        with _unavailable():
+            self._redis.set(f"{self.prefix}models", generation)
+
+
+def _state(raw: bytes | None) -> JobState:
+    return "unknown" if raw is None else raw.decode()  # type: ignore[return-value]  # the Lua file writes these states only
+
+
+def _cut(error: str, chars: int = 4_000) -> str:
+    return error if len(error) <= chars else error[:chars] + " …"
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise QueueUnavailable(f"Redis cannot be reached: {error}") from error
+    except redis.ResponseError as error:
+        if str(error).startswith(("OOM", "READONLY", "MISCONF", "LOADING", "BUSY")):
+            raise QueueUnavailable(f"Redis refuses to work: {error}") from error
+        raise

@@ -1,0 +1,373 @@
+"""The producer: how a scraper hands work to the fleet and gets answers back."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+import redis
+
+from jobsentinel.contract import limits, requests, results, wire
+from jobsentinel.contract.base import Message
+from jobsentinel.contract.errors import ConfigurationError, InvalidInput
+from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
+from jobsentinel.contract.tasks import INTERACTIVE, QUEUES, TASKS
+from jobsentinel.envelope import task_message
+from jobsentinel.handles import JobHandle, JobStream
+from jobsentinel.ledger import Ledger, digest_of
+from jobsentinel.settings import Settings
+
+R = TypeVar("R", bound=Message)
+OnInvalid = Callable[[int, InvalidInput], None]
+PostingLike = Posting | Mapping[str, Any]
+
+
+class Producer:
+    """Sends work to the fleet over Redis; safe to share between threads.
+
+    Each call returns a handle; nothing here needs torch or numpy. Postings, candidates, samples,
+    labels and rows may be given as contract objects or as plain mappings.
+
+    Args:
+        redis_url: where the fleet's Redis is; None takes ``JOBSENTINEL_REDIS_URL`` or the embedded
+            server of `jobsentinel up`.
+        settings: all settings at once, instead of those of the environment.
+
+    Raises:
+        ConfigurationError: no address is given or found, or it is malformed.
+    """
+
+    def __init__(self, redis_url: str | None = None, *, settings: Settings | None = None) -> None:
+        self._settings = settings or Settings.load(redis_url=redis_url)
+        try:
+            self._client = redis.Redis.from_url(
+                self._settings.resolve_redis_url(),
+                socket_connect_timeout=5,
+                socket_timeout=30,
+                socket_keepalive=True,
+                health_check_interval=25,
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"redis_url: {error}") from None
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger this producer writes to."""
+        return Ledger(self._client, self._settings.namespace)
+
+    def close(self) -> None:
+        """Close the connections; handles of this producer stop working."""
+        self._client.close()
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Inference.
+
+    def score(
+        self,
+        postings: Iterable[PostingLike],
+        *,
+        profile: str | None = None,
+        models: Sequence[str] = ("multi-task",),
+        queue: str | None = None,
+        chunk_size: int = limits.DEFAULT_CHUNK_POSTINGS,
+        on_invalid: OnInvalid | None = None,
+    ) -> JobStream[results.ScoreResult, results.PostingScore]:
+        """Score postings: category, salary, scam, and with a ``profile`` how well each matches it.
+
+        Args:
+            postings: any iterable; see `JobStream` for how lists and generators differ.
+            profile: a résumé or a description of what is looked for.
+            models: the scoring model, and fine-tuned models to be asked as well.
+            queue: ``inference.bulk`` by default, ``inference.interactive`` for a single posting.
+            on_invalid: called with the position and the error of a posting that breaks the
+                contract, which is then left out; None raises the error.
+
+        Raises:
+            InvalidInput: names the field of the first bad posting. Of a list, nothing was sent.
+            QueueUnavailable: Redis cannot be reached.
+        """
+
+        def request(chunk: Sequence[Posting]) -> Message:
+            return requests.ScoreRequest.parse(
+                {"postings": tuple(chunk), "profile": profile, "models": tuple(models)}
+            )
+
+        return self._stream(
+            "score", postings, request, _scores, queue=queue, size=chunk_size, on_invalid=on_invalid
+        )
+
+    def index(
+        self,
+        postings: Iterable[PostingLike],
+        *,
+        queue: str | None = None,
+        chunk_size: int = limits.DEFAULT_CHUNK_POSTINGS,
+        on_invalid: OnInvalid | None = None,
+    ) -> JobStream[results.IndexResult, results.IndexResult]:
+        """Store postings with their embeddings, so that `rerank` finds them. As `score`."""
+
+        def request(chunk: Sequence[Posting]) -> Message:
+            return requests.IndexRequest.parse({"postings": tuple(chunk)})
+
+        return self._stream(
+            "index", postings, request, _itself, queue=queue, size=chunk_size, on_invalid=on_invalid
+        )
+
+    def rerank(
+        self,
+        query: str,
+        candidates: Iterable[PostingLike | Candidate] | None = None,
+        *,
+        initial_top_k: int = 100,
+        final_top_k: int = 20,
+        bi_encoder: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobHandle[results.RerankResult]:
+        """Rank candidates, or all indexed postings, for a query such as a résumé.
+
+        Raises:
+            InvalidInput: names the field.
+            QueueUnavailable: Redis cannot be reached.
+        """
+        request = requests.RerankRequest.parse(
+            {
+                "query": query,
+                "candidates": None if candidates is None else tuple(map(_candidate, candidates)),
+                "initial_top_k": initial_top_k,
+                "final_top_k": final_top_k,
+                "bi_encoder": bi_encoder,
+            }
+        )
+        return self._send("rerank", request, results.RerankResult, key=idempotency_key)
+
+    def select(
+        self,
+        samples: Iterable[PostingLike | Sample],
+        *,
+        strategy: str = "hybrid",
+        num_samples: int = 10,
+        model: str = "multi-task",
+        seed: int = 0,
+        idempotency_key: str | None = None,
+    ) -> JobHandle[results.SelectResult]:
+        """Choose the samples that are most worth a human's label. Errors as `rerank`."""
+        request = requests.SelectRequest.parse(
+            {
+                "samples": tuple(map(_sample, samples)),
+                "strategy": strategy,
+                "num_samples": num_samples,
+                "model": model,
+                "seed": seed,
+            }
+        )
+        return self._send("select", request, results.SelectResult, key=idempotency_key)
+
+    def add_labels(
+        self, labels: Iterable[Label | Mapping[str, Any]], *, idempotency_key: str | None = None
+    ) -> JobHandle[results.AddLabelsResult]:
+        """Store people's answers about postings. Errors as `rerank`."""
+        request = requests.AddLabelsRequest.parse({"labels": tuple(labels)})
+        return self._send("add_labels", request, results.AddLabelsResult, key=idempotency_key)
+
+    # Training.
+
+    def fine_tune(
+        self,
+        name: str,
+        rows: Iterable[Mapping[str, Any] | Message],
+        *,
+        task: str = "classification",
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> JobHandle[results.TrainResult]:
+        """Train a classifier, a regressor or a similarity model; ``options`` as `FineTuneRequest`.
+
+        The new version goes into service under ``name`` unless ``promote=False``. Errors as
+        `rerank`.
+        """
+        request = requests.FineTuneRequest.parse(
+            {"name": name, "rows": tuple(rows), "task": task, **options}
+        )
+        return self._send("fine_tune", request, results.TrainResult, key=idempotency_key)
+
+    def train_multi_task(
+        self,
+        rows: Iterable[Mapping[str, Any] | Message] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **options: Any,
+    ) -> JobHandle[results.TrainResult]:
+        """Train the scoring model on ``rows``, or on the stored labels; as `fine_tune`."""
+        request = requests.TrainMultiTaskRequest.parse(
+            {"rows": None if rows is None else tuple(rows), **options}
+        )
+        return self._send("train_multi_task", request, results.TrainResult, key=idempotency_key)
+
+    # Looking.
+
+    def depths(self) -> dict[str, int]:
+        """Return how many messages wait in each queue, and how many jobs run or are dead."""
+        return self.ledger.depths(QUEUES)
+
+    def handle(self, job_id: str, task: str) -> JobHandle[Any]:
+        """Return the handle of a job sent earlier, perhaps by another process."""
+        return self._handle(job_id, TASKS[task].result)
+
+    # How jobs are made.
+
+    def _handle(self, job_id: str, result_type: type[R]) -> JobHandle[R]:
+        ttl_s = self._settings.result_ttl_s
+        return JobHandle(self.ledger, job_id, result_type, cancel_ttl_s=ttl_s)
+
+    def _send(
+        self,
+        name: str,
+        request: Message,
+        result_type: type[R],
+        *,
+        queue: str | None = None,
+        key: str | None = None,
+        generation: str | None = None,
+    ) -> JobHandle[R]:
+        task = TASKS[name]
+        payload = wire.encode_request(task, request)
+        if generation is None:
+            generation = self.ledger.models_generation()
+        job_id = _job_id(name, key, payload, generation)
+        queue = queue or task.queue
+        if queue not in QUEUES:
+            raise InvalidInput("queue", f"is {queue!r}, not one of {', '.join(QUEUES)}")
+        message = task_message(task, job_id, queue, _summary(request))
+        self.ledger.enqueue(job_id, task=name, queue=queue, payload=payload, message=message)
+        return self._handle(job_id, result_type)
+
+    def _stream(
+        self,
+        name: str,
+        postings: Iterable[PostingLike],
+        make_request: Callable[[Sequence[Posting]], Message],
+        open_items: Callable[[Any], tuple[Any, ...]],
+        *,
+        queue: str | None,
+        size: int,
+        on_invalid: OnInvalid | None,
+    ) -> JobStream[Any, Any]:
+        if not 1 <= size <= limits.MAX_POSTINGS_A_MESSAGE:
+            raise InvalidInput(
+                "chunk_size", f"is {size}; it must be 1 to {limits.MAX_POSTINGS_A_MESSAGE}"
+            )
+        if isinstance(postings, str | bytes | Mapping | Posting):
+            raise InvalidInput("postings", "must be an iterable of postings, not a single value")
+        whole = isinstance(postings, Sequence)
+        checked: Iterable[Posting] = _checked(postings, on_invalid)
+        if whole:
+            checked = list(checked)  # all of a list is checked before any of it is sent
+            queue = queue or (INTERACTIVE if len(checked) == 1 else None)
+        generation = self.ledger.models_generation()
+        jobs = (
+            self._send(
+                name,
+                make_request(chunk),
+                TASKS[name].result,
+                queue=queue,
+                generation=generation,
+            )
+            for chunk in _chunks(checked, size)
+        )
+        stream: JobStream[Any, Any] = JobStream(jobs, open_items, window=64)
+        if whole:
+            stream.send_all()
+        return stream
+
+
+def _checked(postings: Iterable[PostingLike], on_invalid: OnInvalid | None) -> Iterator[Posting]:
+    for position, posting in enumerate(postings):
+        try:
+            yield (
+                posting
+                if isinstance(posting, Posting)
+                else Posting.parse(posting, at=f"postings.{position}")
+            )
+        except InvalidInput as error:
+            if on_invalid is None:
+                raise
+            on_invalid(position, error)
+
+
+def _chunks(postings: Iterable[Posting], size: int) -> Iterator[list[Posting]]:
+    """Cut by count and by characters; a repeated id starts a new chunk, as ids within are keys."""
+    chunk: list[Posting] = []
+    ids: set[str] = set()
+    chars = 0
+    for posting in postings:
+        length = len(posting.title) + len(posting.description)
+        full = len(chunk) >= size or chars + length > limits.MAX_CHUNK_BYTES // 4
+        if chunk and (full or posting.id in ids):
+            yield chunk
+            chunk, ids, chars = [], set(), 0
+        chunk.append(posting)
+        ids.add(posting.id)
+        chars += length
+    if chunk:
+        yield chunk
+
+
+def _candidate(item: PostingLike | Candidate) -> Candidate:
+    identifier, text = _identified_text(item, "candidates")
+    return Candidate.parse({"id": identifier, "text": text}, at="candidates")
+
+
+def _sample(item: PostingLike | Sample) -> Sample:
+    identifier, text = _identified_text(item, "samples")
+    return Sample.parse({"id": identifier, "text": text}, at="samples")
+
+
+def _identified_text(item: object, field: str) -> tuple[object, object]:
+    if isinstance(item, Candidate | Sample):
+        return item.id, item.text
+    if isinstance(item, Mapping) and "text" in item:
+        unknown = sorted(set(map(str, item)) - {"id", "text"})
+        if unknown:
+            raise InvalidInput(f"{field}.{unknown[0]}", "is not a field beside id and text")
+        return item.get("id"), item["text"]
+    posting = item if isinstance(item, Posting) else Posting.parse(item, at=field)
+    return posting.id, posting.text()
+
+
+def _scores(result: results.ScoreResult) -> tuple[results.PostingScore, ...]:
+    return result.scores
+
+
+def _itself(result: R) -> tuple[R, ...]:
+    return (result,)
+
+
+def _summary(request: Message) -> str:
+    for field in ("postings", "candidates", "samples", "labels", "rows"):
+        items = getattr(request, field, None)
+        if items is not None:
+            return f"{len(items)} {field}"
+    return "indexed postings" if isinstance(request, requests.RerankRequest) else "stored labels"
+
+
+def _job_id(task: str, key: str | None, payload: bytes, generation: str) -> str:
+    """An equal request to equal models is the same job; a key of the caller's decides alone."""
+    if key is not None:
+        if not key or len(key) > limits.MAX_ID_CHARS or not key.isprintable():
+            raise InvalidInput(
+                "idempotency_key", f"must be 1 to {limits.MAX_ID_CHARS} printable characters"
+            )
+        seed = f"key:{key}"
+    elif task in {"fine_tune", "train_multi_task"} and b"rows" not in payload[:400]:
+        seed = f"{digest_of(payload)}:{time.time_ns()}"  # the stored labels may have changed
+    else:
+        seed = f"{digest_of(payload)}:{generation}"
+    return f"{task}-{hashlib.sha256(seed.encode()).hexdigest()[:24]}"

@@ -1,0 +1,110 @@
+"""All settings of both wings, read once from the environment into a frozen object.
+
+Each is the upper-case name behind ``JOBSENTINEL_``: ``JOBSENTINEL_REDIS_URL``, and so on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from jobsentinel.contract.errors import ConfigurationError
+
+
+def default_data_dir() -> Path:
+    """Return the folder for everything that is kept, by the XDG convention."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "jobsentinel"
+
+
+class Settings(BaseSettings):
+    """How this process finds the fleet and how the fleet behaves."""
+
+    model_config = SettingsConfigDict(env_prefix="JOBSENTINEL_", frozen=True, extra="forbid")
+
+    redis_url: str | None = None
+    """``redis://`` or ``rediss://``; None is the embedded server of `jobsentinel up`."""
+    data_dir: Annotated[Path, Field(default_factory=default_data_dir)]
+    database_url: str | None = None
+    """SQLAlchemy URL of the store; None is SQLite in the data folder."""
+    namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")] = "jobsentinel"
+
+    lease_s: Annotated[float, Field(ge=2, le=3600)] = 30.0
+    """A killed worker's job is taken up again after this long at most, plus one reconciling."""
+    reconcile_interval_s: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    lost_message_grace_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    retry_base_s: Annotated[float, Field(ge=0, le=600)] = 2.0
+    result_ttl_s: Annotated[int, Field(ge=60)] = 24 * 3600
+    """How long answers wait in Redis, and for how long a repeated request is recognised."""
+
+    inference_threads: Annotated[int, Field(ge=1, le=256)] = 8
+    """Jobs a worker has in hand at once; they share one model and its batches."""
+    cpu_threads: Annotated[int, Field(ge=1, le=512)] | None = None
+    """Threads for arithmetic; None is the CPU limit of the container."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    encoder_path: Path | None = None
+    """Folder of another base encoder; None is the packaged all-MiniLM-L6-v2."""
+    training_soft_limit_s: Annotated[int, Field(ge=60)] = 6 * 3600
+    shutdown_grace_s: Annotated[float, Field(ge=1, le=3600)] = 25.0
+
+    @model_validator(mode="after")
+    def _redis_scheme(self) -> Self:
+        schemes = ("redis://", "rediss://", "unix://")
+        if self.redis_url is not None and not self.redis_url.startswith(schemes):
+            raise ValueError(
+                "redis_url must start with redis:// or rediss:// (Valkey speaks it too)"
+            )
+        return self
+
+    @classmethod
+    def load(cls, **overrides: object) -> Settings:
+        """Return the settings of this process.
+
+        Raises:
+            ConfigurationError: names the setting and what is wrong with it.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls(**given)  # type: ignore[arg-type]  # pydantic checks what callers pass
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = "_".join(map(str, first["loc"])) or "settings"
+            raise ConfigurationError(f"JOBSENTINEL_{name.upper()}: {first['msg']}") from None
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy URL of the store."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'jobsentinel.db'}"
+
+    @property
+    def models_dir(self) -> Path:
+        """The folder of the model registry."""
+        return self.data_dir / "models"
+
+    @property
+    def endpoint_file(self) -> Path:
+        """Where `jobsentinel up` writes the address of its embedded server."""
+        return self.data_dir / "valkey" / "endpoint.json"
+
+    def resolve_redis_url(self) -> str:
+        """Return the address of Redis: the one set, or that of the running embedded server.
+
+        Raises:
+            ConfigurationError: neither is there.
+        """
+        if self.redis_url:
+            return self.redis_url
+        try:
+            url: str = json.loads(self.endpoint_file.read_text("utf-8"))["url"]
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"no Redis: set JOBSENTINEL_REDIS_URL, or run `jobsentinel up` with the data "
+                f"folder {self.data_dir}"
+            ) from None
+        return url
