@@ -166,6 +166,13 @@ TrainingRow = Annotated[
 ]
 
 
+_ROW_OF: dict[str, type[Message]] = {
+    "classification": ClassificationRow,
+    "regression": RegressionRow,
+    "similarity": SimilarityRow,
+}
+
+
 class FineTuneRequest(_Training):
     """Train a model of the user's own on labelled rows, all of the kind that the task needs."""
 
@@ -176,11 +183,7 @@ class FineTuneRequest(_Training):
 
     @model_validator(mode="after")
     def _rows_fit_task(self) -> Self:
-        row: type[Message] = {
-            "classification": ClassificationRow,
-            "regression": RegressionRow,
-            "similarity": SimilarityRow,
-        }[self.task]
+        row = _ROW_OF[self.task]
         for position, found in enumerate(self.rows):
             if isinstance(found, row):
                 continue

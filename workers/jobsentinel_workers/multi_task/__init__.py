@@ -1,0 +1,25 @@
+"""Multi-task scoring: one encoder, four questions, answers only from trained heads."""
+
+from __future__ import annotations
+
+from jobsentinel_workers.multi_task.examples import MultiTaskExample
+from jobsentinel_workers.multi_task.model import MultiTaskBERT, create_job_matching_model
+from jobsentinel_workers.multi_task.predictor import MultiTaskPredictor, scored_text
+from jobsentinel_workers.multi_task.run_control import TrainingStopped
+from jobsentinel_workers.multi_task.salary_text import strip_salary
+from jobsentinel_workers.multi_task.tasks import Task, TaskType, job_matching_tasks
+from jobsentinel_workers.multi_task.trainer import MultiTaskTrainer
+
+__all__ = [
+    "MultiTaskBERT",
+    "MultiTaskExample",
+    "MultiTaskPredictor",
+    "MultiTaskTrainer",
+    "Task",
+    "TaskType",
+    "TrainingStopped",
+    "create_job_matching_model",
+    "job_matching_tasks",
+    "scored_text",
+    "strip_salary",
+]

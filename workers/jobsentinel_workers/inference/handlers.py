@@ -1,0 +1,156 @@
+"""The fast pool's work: one handler a task, each from a request to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from jobsentinel.contract import requests, results
+from jobsentinel.contract.base import Message, dump
+from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.postings import Posting
+from jobsentinel.ledger import Ledger
+from jobsentinel.settings import Settings
+from jobsentinel_workers.encoders import Runner
+from jobsentinel_workers.inference.batcher import Batcher, Lane
+from jobsentinel_workers.inference.embeddings import Embedded, embed
+from jobsentinel_workers.inference.ranking import Ranking
+from jobsentinel_workers.inference.scoring import Scoring, model_text
+from jobsentinel_workers.inference.selecting import Selecting
+from jobsentinel_workers.inference.serving import ServingModels, models_generation
+from jobsentinel_workers.jobs.context import Answer, JobContext
+from jobsentinel_workers.jobs.lifecycle import Handler
+from jobsentinel_workers.store import Database, labels, postings
+from jobsentinel_workers.store import results as stored_results
+
+M = TypeVar("M", bound=Message)
+
+FEW_POSTINGS = 4
+"""A request of no more postings than this is urgent, whichever queue it came by."""
+
+
+def inference_handlers(
+    settings: Settings, database: Database, ledger: Ledger
+) -> Mapping[str, Handler]:
+    """Return the handlers of an inference process, its models loaded and warm."""
+    limit_threads(settings)
+    models = ServingModels(settings)
+    models.warm_up()
+    ledger.publish_models_generation(models_generation(models.registry))
+    return InferenceHandlers(database, models, Batcher()).by_task()
+
+
+def limit_threads(settings: Settings) -> None:
+    """Give torch as many threads as the container may use, not as the machine has."""
+    import torch
+    from celery.utils.sysinfo import cpu_budget
+
+    torch.set_num_threads(settings.cpu_threads or cpu_budget(use_cgroup_quota=True).count)
+
+
+class InferenceHandlers:
+    """What the handlers of one process share."""
+
+    def __init__(self, database: Database, models: ServingModels, batcher: Batcher) -> None:
+        self._database = database
+        self._models = models
+        self._batcher = batcher
+
+    def by_task(self) -> Mapping[str, Handler]:
+        """Return the handlers by task name."""
+        return {
+            "score": self.score,
+            "index": self.index,
+            "rerank": self.rerank,
+            "select": self.select,
+            "add_labels": self.add_labels,
+        }
+
+    def _runner(self, context: JobContext, lane: Lane) -> Runner:
+        return self._batcher.runner(lane, context.check)
+
+    def score(self, message: Message, context: JobContext) -> Answer:
+        """Predict for each posting, and store postings, embeddings and scores."""
+        request = _expect(message, requests.ScoreRequest)
+        runner = self._runner(context, _lane(len(request.postings)))
+        scored = Scoring(self._database, self._models, runner).score(request)
+
+        def store(connection: Connection) -> None:
+            _store_postings(connection, request.postings, scored.base)
+            scored.own.save(connection)
+            stored_results.save(
+                connection,
+                context.job_id,
+                "score",
+                [(score.posting_id, dump(score)) for score in scored.scores],
+                fencing_token=context.claim.token,
+                model=dump(scored.stamp),
+            )
+
+        return Answer(results.ScoreResult(scores=tuple(scored.scores)), store)
+
+    def index(self, message: Message, context: JobContext) -> Answer:
+        """Store postings with their embeddings."""
+        request = _expect(message, requests.IndexRequest)
+        runner = self._runner(context, _lane(len(request.postings)))
+        texts = [model_text(posting) for posting in request.postings]
+        embedded = embed(self._database, self._models.base, texts, runner)
+        sent = len(request.postings)
+
+        def store(connection: Connection) -> Message:
+            changed = _store_postings(connection, request.postings, embedded)
+            return results.IndexResult(indexed=changed, unchanged=sent - changed)
+
+        return Answer(results.IndexResult(indexed=0, unchanged=sent), store)
+
+    def rerank(self, message: Message, context: JobContext) -> Answer:
+        """Rank candidates, or the indexed postings, for a query."""
+        request = _expect(message, requests.RerankRequest)
+        runner = self._runner(context, Lane.INTERACTIVE)
+        return Answer(Ranking(self._database, self._models, runner).rank(request))
+
+    def select(self, message: Message, context: JobContext) -> Answer:
+        """Choose samples for labelling."""
+        request = _expect(message, requests.SelectRequest)
+        lane = Lane.INTERACTIVE if len(request.samples) <= FEW_POSTINGS else Lane.BULK
+        selecting = Selecting(self._database, self._models, self._runner(context, lane))
+        result, embedded = selecting.select(request)
+        return Answer(result, embedded.save)
+
+    def add_labels(self, message: Message, context: JobContext) -> Answer:
+        """Store labels, each annotator's newest answer to each question."""
+        request = _expect(message, requests.AddLabelsRequest)
+        rows = [_label_row(label) for label in request.labels]
+        sent = len(rows)
+
+        def store(connection: Connection) -> Message:
+            changed = labels.add(connection, rows, job_id=context.job_id)
+            return results.AddLabelsResult(stored=changed, unchanged=sent - changed)
+
+        return Answer(results.AddLabelsResult(stored=0, unchanged=sent), store)
+
+
+def _lane(postings_sent: int) -> Lane:
+    return Lane.INTERACTIVE if postings_sent <= FEW_POSTINGS else Lane.BULK
+
+
+def _expect(message: Message, kind: type[M]) -> M:
+    if not isinstance(message, kind):
+        raise InvalidInput("request", f"is a {type(message).__name__}, not a {kind.__name__}")
+    return message
+
+
+def _label_row(label: Any) -> dict[str, Any]:
+    row = dump(label)
+    return {**row, "source": "producer"}
+
+
+def _store_postings(connection: Connection, sent: tuple[Posting, ...], embedded: Embedded) -> int:
+    embedded.save(connection)
+    rows = [
+        {**posting.model_dump(), "text": model_text(posting), "content_hash": key}
+        for posting, key in zip(sent, embedded.hashes, strict=True)
+    ]
+    return postings.upsert(connection, rows)

@@ -1,0 +1,141 @@
+"""Scoring postings: one encoding, all heads, and the user's own models beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobsentinel.contract import requests, results
+from jobsentinel.contract.postings import Posting
+from jobsentinel_workers.encoders import Runner
+from jobsentinel_workers.inference.embeddings import Embedded, embed
+from jobsentinel_workers.inference.serving import SCORING, ServingModels
+from jobsentinel_workers.multi_task import MultiTaskPredictor, scored_text
+from jobsentinel_workers.store import Database
+
+Prediction = Mapping[str, Any]
+CustomPredictions = list[dict[str, results.CustomPrediction]]
+
+
+def model_text(posting: Posting) -> str:
+    """Return a posting's text as the models see it: without the salary it states."""
+    return scored_text(posting.text())
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scores in the order of the request, and the embeddings they were made from."""
+
+    scores: list[results.PostingScore]
+    stamp: results.ModelStamp
+    own: Embedded
+    base: Embedded
+    """By the base encoder, for the index; the same as ``own`` unless the encoder was trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Scores one request."""
+
+    database: Database
+    models: ServingModels
+    runner: Runner
+
+    def score(self, request: requests.ScoreRequest) -> Scored:
+        """Return a score for each posting.
+
+        Raises:
+            ModelUnavailable: a model asked for does not exist.
+        """
+        served = self.models.scoring()
+        encoder = served.model.encoder
+        texts = [model_text(posting) for posting in request.postings]
+        own = embed(self.database, encoder, texts, self.runner)
+        same = encoder.model_id == self.models.base.model_id
+        base = own if same else embed(self.database, self.models.base, texts, self.runner)
+        predictions = self._predict(request, own)
+        custom = self._custom(request, texts)
+        scores = [
+            _posting_score(posting.id, prediction, extra, served.stamp)
+            for posting, prediction, extra in zip(
+                request.postings, predictions, custom, strict=True
+            )
+        ]
+        return Scored(scores, served.stamp, own, base)
+
+    def _predict(self, request: requests.ScoreRequest, own: Embedded) -> list[Any]:
+        if SCORING not in request.models:
+            return [{} for _ in request.postings]
+        predictor = MultiTaskPredictor(self.models.scoring().model, self.runner)
+        profile = request.profile
+        if profile is None:
+            return predictor.predict_from_embeddings(own.vectors)
+        profile_vector = embed(
+            self.database, predictor.model.encoder, [scored_text(profile)], self.runner
+        ).vectors[0]
+        return predictor.predict_from_embeddings(own.vectors, profile_vector)
+
+    def _custom(self, request: requests.ScoreRequest, texts: list[str]) -> CustomPredictions:
+        answers: CustomPredictions = [{} for _ in texts]
+        for name in request.models:
+            if name == SCORING:
+                continue
+            served = self.models.fine_tuned(name)
+            predictions = served.model.predict_batch(texts, runner=self.runner)
+            for answer, prediction in zip(answers, predictions, strict=True):
+                answer[name] = results.CustomPrediction(
+                    label=prediction.get("class"),
+                    probability=prediction.get("probability"),
+                    value=prediction.get("value"),
+                    model=served.stamp,
+                )
+        return answers
+
+
+def _posting_score(
+    posting_id: str,
+    prediction: Prediction,
+    custom: dict[str, results.CustomPrediction],
+    stamp: results.ModelStamp,
+) -> results.PostingScore:
+    return results.PostingScore(
+        posting_id=posting_id,
+        category=_category(prediction.get("job_category")),
+        salary_year_usd=_salary(prediction.get("salary_prediction")),
+        scam=_scam(prediction.get("scam_detection")),
+        match_quality=_match(prediction.get("match_quality")),
+        custom=custom,
+        model=stamp if prediction else None,
+    )
+
+
+def _category(answer: Prediction | None) -> results.CategoryPrediction | None:
+    return answer and results.CategoryPrediction(
+        label=answer["class"],
+        probability=_unit(answer["probability"]),
+        probabilities=answer["probabilities"],
+    )
+
+
+def _salary(answer: Prediction | None) -> results.SalaryPrediction | None:
+    return answer and results.SalaryPrediction(
+        value=answer["value"], low=answer["low"], high=answer["high"]
+    )
+
+
+def _scam(answer: Prediction | None) -> results.ScamPrediction | None:
+    return answer and results.ScamPrediction(
+        probability=_unit(answer["probability"]),
+        is_scam=answer["prediction"],
+        threshold=_unit(answer["threshold"]),
+    )
+
+
+def _match(answer: Prediction | None) -> float | None:
+    return None if answer is None else _unit(answer["value"])
+
+
+def _unit(value: float) -> float:
+    """Rounding in float32 can put a probability a hair outside 0 to 1."""
+    return min(1.0, max(0.0, float(value)))

@@ -1,0 +1,66 @@
+"""What a handler is told about the job it works on, and how it reports and gives up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from jobsentinel.contract.base import Message
+from jobsentinel.contract.errors import JobCancelled, LeaseLost
+from jobsentinel.ledger import Claim, Ledger
+
+PROGRESS_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler computed, and how it goes into the store.
+
+    ``store`` runs inside the transaction that makes the job's results final, and may return a
+    result that only the transaction can know. It is not called when an earlier attempt has
+    committed, so its effects happen once; ``result`` then stands.
+    """
+
+    result: Message
+    store: Callable[[Connection], Message | None] = lambda _connection: None
+
+
+@dataclass(slots=True)
+class JobContext:
+    """One claimed job; the lease keeper sets the events, the handler looks at them."""
+
+    claim: Claim
+    ledger: Ledger
+    cancel_requested: threading.Event = field(default_factory=threading.Event)
+    lease_lost: threading.Event = field(default_factory=threading.Event)
+    _last_report: float = 0.0
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self.claim.job_id
+
+    def check(self) -> None:
+        """Stop here if there is no use in going on; handlers call it between steps.
+
+        Raises:
+            JobCancelled: somebody asked for it.
+            LeaseLost: another worker owns the job now.
+        """
+        if self.lease_lost.is_set():
+            raise LeaseLost(f"job {self.job_id}: the lease of token {self.claim.token} is over")
+        if self.cancel_requested.is_set():
+            raise JobCancelled(f"job {self.job_id} was cancelled while it ran")
+
+    def report(self, progress: dict[str, Any], *, force: bool = False) -> bool:
+        """Publish ``progress``, at most once a second; return whether it was published."""
+        now = time.monotonic()
+        if not force and now - self._last_report < PROGRESS_INTERVAL_S:
+            return False
+        self._last_report = now
+        return self.ledger.report_progress(self.job_id, self.claim.token, progress)

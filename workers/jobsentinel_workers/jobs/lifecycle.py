@@ -1,0 +1,154 @@
+"""The life of one job in a worker: claim, decode, handle, commit, close; or retry, or give up."""
+
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgpack
+
+from jobsentinel.contract import wire
+from jobsentinel.contract.base import Message, dump
+from jobsentinel.contract.errors import (
+    ConfigurationError,
+    InvalidInput,
+    JobCancelled,
+    JobFailed,
+    LeaseLost,
+    ModelUnavailable,
+    QueueUnavailable,
+)
+from jobsentinel.ledger import Claim, Ledger, Refused
+from jobsentinel.settings import Settings
+from jobsentinel_workers.jobs.context import Answer, JobContext
+from jobsentinel_workers.jobs.leases import LeaseKeeper
+from jobsentinel_workers.store import Database, results
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Message, JobContext], Answer]
+
+# What these say will be as true at the next attempt.
+NEVER_WORKS = (InvalidInput, ModelUnavailable, ConfigurationError)
+MAX_BACKOFF_S = 300.0
+
+
+class NothingToDo(Exception):
+    """The message needs no work here: another worker has the job, or it is closed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRunner:
+    """Runs jobs by id; one in a process, shared by its threads."""
+
+    settings: Settings
+    ledger: Ledger
+    leases: LeaseKeeper
+    database: Database
+    handlers: Mapping[str, Handler]
+    owner: str
+
+    def run(self, job_id: str) -> bytes:
+        """Work on a job until it is closed, and return its answer as msgpack.
+
+        Raises:
+            NothingToDo: there is no work, or it was put back for another attempt.
+            JobFailed: the job is a dead letter now.
+        """
+        claim = self.ledger.claim(
+            job_id,
+            owner=self.owner,
+            lease_s=self.settings.lease_s,
+            max_attempts=self.settings.max_attempts,
+        )
+        if isinstance(claim, Refused):
+            return self._refused(job_id, claim.state)
+        with self.leases.hold(claim) as context:
+            return self._guarded(context)
+
+    def _refused(self, job_id: str, state: str) -> bytes:
+        if state == "missing":
+            raise JobFailed(job_id, "the message names a job that the ledger does not know")
+        if state == "failed":
+            raise JobFailed(job_id, ": ".join(self.ledger.failure(job_id)))
+        logger.info("job.duplicate_message job_id=%s state=%s", job_id, state)
+        raise NothingToDo(state)
+
+    def _guarded(self, context: JobContext) -> bytes:
+        claim = context.claim
+        try:
+            return self._work(context)
+        except LeaseLost as error:
+            logger.warning("job.lease_lost job_id=%s %s", claim.job_id, error)
+            raise NothingToDo("lease lost") from None
+        except JobCancelled:
+            self.ledger.mark_cancelled(claim.job_id, claim.token, ttl_s=self.settings.result_ttl_s)
+            raise NothingToDo("cancelled") from None
+        except QueueUnavailable as error:
+            # The ledger cannot be told; the lease runs out there and the job is put back.
+            logger.warning("job.redis_away job_id=%s %s", claim.job_id, error)
+            raise NothingToDo("Redis away") from None
+        except NEVER_WORKS as error:
+            self.ledger.fail(claim.job_id, claim.token, reason="invalid", error=str(error))
+            logger.warning("job.failed job_id=%s %s: %s", claim.job_id, type(error).__name__, error)
+            raise JobFailed(claim.job_id, str(error)) from error
+        except Exception as error:  # the edge of a job: whatever broke, the fleet goes on
+            return self._try_again(claim, error)
+        except BaseException:  # the process is told to stop: somebody else may begin at once
+            self.ledger.release(claim.job_id, claim.token)
+            logger.info("job.given_back job_id=%s", claim.job_id)
+            raise
+
+    def _work(self, context: JobContext) -> bytes:
+        claim = context.claim
+        if not claim.payload_is_intact():
+            raise InvalidInput("payload", "does not match the digest it was enqueued with")
+        task, request = wire.decode_request(claim.payload)
+        if task.name != claim.task or task.name not in self.handlers:
+            raise InvalidInput("task", f"is {claim.task!r}, which this worker does not do")
+        answer = self.handlers[task.name](request, context)
+        context.check()
+        packed: bytes = msgpack.packb(dump(self._commit(claim, answer)), use_bin_type=True)
+        ttl_s = self.settings.result_ttl_s
+        if not self.ledger.complete(claim.job_id, claim.token, ttl_s=ttl_s, result=packed):
+            raise LeaseLost(f"job {claim.job_id} was taken over while it was closed")
+        return packed
+
+    def _commit(self, claim: Claim, answer: Answer) -> Message:
+        with self.database.begin() as connection:
+            if results.commit_job(connection, claim.job_id, claim.token):
+                return answer.store(connection) or answer.result
+        return answer.result
+
+    def _try_again(self, claim: Claim, error: Exception) -> bytes:
+        text = "".join(traceback.format_exception(error, limit=-12))
+        outcome = self.ledger.retry(
+            claim.job_id,
+            claim.token,
+            delay_s=backoff_s(self.settings.retry_base_s, claim.attempt),
+            max_attempts=self.settings.max_attempts,
+            error=text,
+        )
+        logger.warning(
+            "job.attempt_failed job_id=%s attempt=%d then=%s",
+            claim.job_id,
+            claim.attempt,
+            outcome,
+            exc_info=error,
+        )
+        if outcome == "failed":
+            raise JobFailed(claim.job_id, f"{type(error).__name__}: {error}") from error
+        raise NothingToDo("to be tried again") from None
+
+
+def backoff_s(base_s: float, attempt: int) -> float:
+    """Return the pause before the next attempt: doubled each time, with full jitter.
+
+    Jitter after Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015: half of
+    the pause is kept, so that a retry never comes at once.
+    """
+    pause = min(MAX_BACKOFF_S, base_s * 2.0 ** (attempt - 1))
+    return float(pause * random.uniform(0.5, 1.0))

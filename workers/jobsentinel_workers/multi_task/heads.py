@@ -1,0 +1,45 @@
+"""The small networks that answer one task each from an embedding."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from jobsentinel_workers.multi_task.tasks import Task
+
+DROPOUT = 0.2
+
+
+class Head(nn.Module):
+    """A linear layer, or one hidden layer, from (n, d) embeddings to (n, task.output_dim)."""
+
+    def __init__(self, task: Task, embedding_dim: int) -> None:
+        super().__init__()
+        self.task = task
+        # Embeddings of length 1 have components near 1/sqrt(d); scaled, they suit usual rates.
+        self.scale = float(embedding_dim) ** 0.5
+        self.layers = _layers(embedding_dim, task.hidden, task.output_dim)
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Return (n, output_dim) logits, or the median, spread below, spread above it."""
+        raw: torch.Tensor = self.layers(embeddings * self.scale)
+        return spread(raw) if self.task.type.value == "regression" else raw
+
+
+def _layers(embedding_dim: int, hidden: int, output_dim: int) -> nn.Sequential:
+    if not hidden:
+        return nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(embedding_dim, output_dim))
+    return nn.Sequential(
+        nn.Dropout(DROPOUT),
+        nn.Linear(embedding_dim, hidden),
+        nn.GELU(),
+        nn.Dropout(DROPOUT),
+        nn.Linear(hidden, output_dim),
+    )
+
+
+def spread(raw: torch.Tensor) -> torch.Tensor:
+    """Return (n, 3) P10, P50, P90 from raw outputs; they can never cross."""
+    median = raw[:, :1]
+    below, above = nn.functional.softplus(raw[:, 1:2]), nn.functional.softplus(raw[:, 2:3])
+    return torch.cat([median - below, median, median + above], dim=1)

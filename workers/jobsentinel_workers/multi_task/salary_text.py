@@ -1,0 +1,80 @@
+"""Takes salary figures out of a text, so that a model cannot read the answer it shall predict.
+
+Only figures that are marked as pay go: by a currency, by a pay period, by a word such as "salary",
+or by standing in a range of thousands. Years, telephone numbers, head-counts, pension plans
+("401k") and company money ("$5 million") stay.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CURRENCY = r"(?:(?:US|CA|AU|NZ|C|A)?\$|£|€|₹|\b(?:USD|GBP|EUR|CAD|AUD|NZD|INR|CHF|SGD)\b)"
+_NUMBER = r"(?<![\d.,])(?:\d{1,3}(?:[,.' ]\d{3})+|\d{1,9})(?:[.,]\d{1,2})?(?![\d])"
+_THOUSANDS = r"(?:\s?[kK]\b)"
+_NOT_BIG_MONEY = r"(?!\s?(?:million|billion|mn?\b|bn?\b|M\b|B\b))"
+_TO = r"\s*(?:-{1,2}|–|—|to|and|bis|à)\s*"
+_UNIT = r"(?:hour|hr|day|week|wk|month|mo|year|yr|annum)s?"
+_PERIOD = (
+    rf"(?:\s*(?:(?:/|per|an?|each|every)\s*{_UNIT}|hourly|daily|weekly|monthly|yearly|annually"
+    r"|p\.?\s?a\.?|p\.?\s?h\.?)(?![a-z]))"
+)
+_HOURLY = r"(?:\s*(?:(?:/|per|an)\s*(?:hour|hr)|hourly|p\.?\s?h\.?)(?![a-z]))"
+_COUNTED = (
+    r"(?!\+?\s*(?:employees|people|persons|staff|users|customers|clients|members|followers"
+    r"|students|patients|miles|km|hours|calls|units|race|run)\b)"
+)
+_YEAR = r"(?:19|20)\d\d(?![\d,.]\d)"
+_LARGE = rf"(?!{_YEAR})(?<![\d.,])(?:\d{{1,3}}(?:[,.' ]\d{{3}})+|\d{{4,7}})(?:[.,]\d{{1,2}})?(?!\d)"
+_SHORT_THOUSANDS = r"(?<![\d.,])(?!401)\d{2,3}(?:\.\d)?"
+_PAY_WORD = (
+    r"\b(?:salary|salaries|pay|wages?|compensation|remuneration|earn(?:ings?)?|OTE|base|stipend"
+    r"|rate)\b"
+)
+
+_MARKED = rf"(?:{_CURRENCY}\s?{_NUMBER}{_THOUSANDS}?|{_NUMBER}{_THOUSANDS}?\s?{_CURRENCY})"
+_END = rf"{_TO}{_CURRENCY}?\s?{_NUMBER}{_THOUSANDS}?(?:\s?{_CURRENCY})?"
+
+_BY_CURRENCY = re.compile(
+    rf"(?:{_NUMBER}{_THOUSANDS}?{_TO})?{_MARKED}{_NOT_BIG_MONEY}"
+    rf"(?:{_END}{_NOT_BIG_MONEY})?\+?{_PERIOD}?",
+    re.IGNORECASE,
+)
+_BY_THOUSANDS = re.compile(
+    rf"{_SHORT_THOUSANDS}{_THOUSANDS}?{_TO}{_SHORT_THOUSANDS}{_THOUSANDS}{_COUNTED}{_PERIOD}?"
+    rf"|{_SHORT_THOUSANDS}{_THOUSANDS}\+?{_PERIOD}",
+    re.IGNORECASE,
+)
+_BY_PERIOD = re.compile(
+    rf"(?:{_LARGE}{_TO})?{_LARGE}{_PERIOD}|(?:{_NUMBER}{_TO})?{_NUMBER}{_HOURLY}", re.IGNORECASE
+)
+_BY_WORD = re.compile(
+    rf"({_PAY_WORD}[^\d\n.]{{0,25}})(?:{_LARGE}|{_SHORT_THOUSANDS}{_THOUSANDS})"
+    rf"(?:{_TO}(?:{_LARGE}|{_SHORT_THOUSANDS}{_THOUSANDS}))?{_COUNTED}",
+    re.IGNORECASE,
+)
+_EMPTY_BRACKETS = re.compile(r"\(\s*\)|\[\s*\]")
+_BLANKS = re.compile(r"[^\S\n]{2,}")
+_SPACE_BEFORE_STOP = re.compile(r"[^\S\n]+(?=[.,;)\n])")
+
+
+def strip_salary(text: str) -> str:
+    """Return ``text`` without salary figures; a text without any comes back as it is.
+
+    Example:
+        >>> strip_salary("Nurse, $30 - $35 an hour, 401k, since 1998")
+        'Nurse, 401k, since 1998'
+    """
+    if not any(character.isdigit() for character in text):
+        return text
+    stripped = text
+    for pattern in (_BY_CURRENCY, _BY_THOUSANDS, _BY_PERIOD):
+        stripped = pattern.sub(" ", stripped)
+    stripped = _BY_WORD.sub(r"\1 ", stripped)
+    return text if stripped == text else _tidy(stripped)
+
+
+def _tidy(text: str) -> str:
+    text = _BLANKS.sub(" ", _EMPTY_BRACKETS.sub(" ", text))
+    text = _SPACE_BEFORE_STOP.sub("", text)
+    return re.sub(r"([,;])[,;]+", r"\1", text).strip()

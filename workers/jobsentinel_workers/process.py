@@ -1,0 +1,138 @@
+"""What a worker process holds: store, ledger, leases and models, each made once, on demand."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import redis
+from celery import signals
+
+from jobsentinel.contract.errors import JobFailed
+from jobsentinel.ledger import DeadJob, Ledger
+from jobsentinel.settings import Settings
+from jobsentinel_workers.jobs.leases import LeaseKeeper
+from jobsentinel_workers.jobs.lifecycle import Handler, JobRunner
+from jobsentinel_workers.jobs.reconciler import Reconciler
+from jobsentinel_workers.store import Database
+
+logger = logging.getLogger(__name__)
+
+READY_FILE_VARIABLE = "JOBSENTINEL_READY_FILE"
+
+_lock = threading.Lock()
+_runners: dict[tuple[int, str], JobRunner] = {}
+
+
+def connect_ledger(settings: Settings) -> Ledger:
+    """Return the ledger at the settings' Redis, with time-outs that fit a worker."""
+    client = redis.Redis.from_url(
+        settings.resolve_redis_url(),
+        socket_connect_timeout=5,
+        socket_timeout=30,
+        socket_keepalive=True,
+        health_check_interval=25,
+    )
+    return Ledger(client, settings.namespace)
+
+
+def process_name() -> str:
+    """Return a name for this process that no other has, even after its pid is used again."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def runner_of(app: Any, pool: str) -> JobRunner:
+    """Return this process's job runner for a pool, loading what it needs the first time."""
+    key = (os.getpid(), pool)
+    with _lock:
+        if key not in _runners:
+            _runners[key] = _make_runner(app.settings, pool)
+        return _runners[key]
+
+
+def _make_runner(settings: Settings, pool: str) -> JobRunner:
+    database = Database.open(_ready_store(settings))
+    ledger = connect_ledger(settings)
+    return JobRunner(
+        settings=settings,
+        ledger=ledger,
+        leases=LeaseKeeper(ledger, settings.lease_s),
+        database=database,
+        handlers=_handlers(settings, pool, database, ledger),
+        owner=process_name(),
+    )
+
+
+def _handlers(
+    settings: Settings, pool: str, database: Database, ledger: Ledger
+) -> Mapping[str, Handler]:
+    # Torch comes with these imports, so a process loads only what its pool needs.
+    if pool == "training":
+        from jobsentinel_workers.training.handlers import training_handlers
+
+        return training_handlers(settings, database, ledger)
+    from jobsentinel_workers.inference.handlers import inference_handlers
+
+    return inference_handlers(settings, database, ledger)
+
+
+def _ready_store(settings: Settings) -> str:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return settings.store_url
+
+
+class Services:
+    """The threads that run beside a Celery worker's consumer."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        settings: Settings = app.settings
+        self._reconciler = Reconciler(
+            settings,
+            connect_ledger(settings),
+            Database.open(_ready_store(settings)),
+            process_name(),
+            self._tell_backend,
+        )
+
+    def start(self) -> None:
+        """Load the models of an inference worker, then begin to reconcile."""
+        if self._app.fleet_pool.name == "inference":
+            runner_of(self._app, "inference")
+        self._reconciler.start()
+
+    def stop(self) -> None:
+        """End the threads."""
+        self._reconciler.stop()
+
+    def _tell_backend(self, job: DeadJob) -> None:
+        error = JobFailed(job.job_id, f"{job.error} ({job.reason})")
+        self._app.backend.mark_as_failure(job.job_id, error, call_errbacks=False)
+
+
+@signals.worker_init.connect(weak=False)
+def _start_services(sender: Any, **_: Any) -> None:
+    """Before a worker takes its first message: a fleet that cannot work says so at once."""
+    if hasattr(sender.app, "settings"):
+        sender.services = Services(sender.app)
+        sender.services.start()
+
+
+@signals.worker_ready.connect(weak=False)
+def _say_ready(**_: Any) -> None:
+    """Whoever started this worker may wait for a file to appear."""
+    path = os.environ.get(READY_FILE_VARIABLE)
+    if path:
+        Path(path).write_text(str(os.getpid()), encoding="ascii")
+
+
+@signals.worker_shutdown.connect(weak=False)
+def _stop_services(sender: Any, **_: Any) -> None:
+    if hasattr(sender, "services"):
+        sender.services.stop()

@@ -1,0 +1,86 @@
+"""Files that are either there completely or not at all, also after a power cut.
+
+The order is always the same: write under a temporary name, flush the content to the disk, rename,
+flush the folder. A rename that is on the disk before its content would leave an empty file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable: what was renamed or created stays so."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_file(path: Path) -> None:
+    """Make the content of ``path`` durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def encode_json(document: Any) -> bytes:
+    """Return ``document`` as JSON of one fixed form; NaN and infinities raise ValueError."""
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, indent=2, allow_nan=False)
+    return (text + "\n").encode("utf-8")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` so that readers see the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        temporary.write_bytes(content)
+        flush_file(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def publish_folder(staged: Path, destination: Path) -> None:
+    """Give a finished folder its public name; ``destination`` must not exist yet.
+
+    Both must lie on one file system. Every file is flushed before the rename.
+    """
+    for path in walk(staged):
+        if path.is_dir():
+            flush_folder(path)
+        else:
+            flush_file(path)
+    flush_folder(staged)
+    staged.rename(destination)
+    flush_folder(destination.parent)
+
+
+def discard_folder(folder: Path) -> None:
+    """Remove ``folder`` so that it vanishes under its public name in one step."""
+    doomed = folder.with_name(f".{folder.name}.{uuid4().hex}.removed")
+    try:
+        folder.rename(doomed)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(doomed)
+
+
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield everything below ``folder``, never following a symbolic link."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from walk(path)
+        yield path

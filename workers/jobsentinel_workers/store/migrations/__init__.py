@@ -1,0 +1,1 @@
+"""The store's history, one file a revision, applied by ``Database.migrate``."""
