@@ -94,10 +94,13 @@ local operations = {}
 function operations.enqueue(id, task, queue, payload, digest, message, deadline)
   local before = redis.call('HGET', job_key(id), 'state')
   if before == 'queued' or before == 'running' or before == 'done' then return before end
-  redis.call('DEL', job_key(id))
-  redis.call('ZREM', DEAD, id)
+  -- The first write is one that a full server refuses; after any other it would let all pass.
   redis.call('HSET', job_key(id), 'state', 'queued', 'task', task, 'queue', queue,
     'payload', payload, 'digest', digest, 'message', message, 'attempts', 0, 'created', NOW)
+  redis.call('HDEL', job_key(id), 'token', 'owner', 'deadline', 'cancel', 'progress', 'error',
+    'reason', 'result', 'closed')
+  redis.call('PERSIST', job_key(id))
+  redis.call('ZREM', DEAD, id)
   if deadline ~= '' then redis.call('HSET', job_key(id), 'deadline', deadline) end
   send(id)
   return before or 'new'

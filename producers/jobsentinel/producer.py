@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
@@ -241,7 +241,9 @@ class Producer:
         payload = wire.encode_request(task, request)
         if generation is None:
             generation = self.ledger.models_generation()
-        job_id = _job_id(name, key, payload, generation)
+        # Training on the stored labels is new work each time, for the labels may be new.
+        always_new = name in _ALWAYS_NEW or getattr(request, "rows", ()) is None
+        job_id = _job_id(name, key, payload, generation, always_new=always_new)
         queue = queue or task.queue
         if queue not in QUEUES:
             raise InvalidInput("queue", f"is {queue!r}, not one of {', '.join(QUEUES)}")
@@ -358,7 +360,13 @@ def _summary(request: Message) -> str:
     return "indexed postings" if isinstance(request, requests.RerankRequest) else "stored labels"
 
 
-def _job_id(task: str, key: str | None, payload: bytes, generation: str) -> str:
+# Sending these twice means it: the store may have changed in between.
+_ALWAYS_NEW = frozenset({"index", "add_labels"})
+
+
+def _job_id(
+    task: str, key: str | None, payload: bytes, generation: str, *, always_new: bool
+) -> str:
     """An equal request to equal models is the same job; a key of the caller's decides alone."""
     if key is not None:
         if not key or len(key) > limits.MAX_ID_CHARS or not key.isprintable():
@@ -366,8 +374,6 @@ def _job_id(task: str, key: str | None, payload: bytes, generation: str) -> str:
                 "idempotency_key", f"must be 1 to {limits.MAX_ID_CHARS} printable characters"
             )
         seed = f"key:{key}"
-    elif task in {"fine_tune", "train_multi_task"} and b"rows" not in payload[:400]:
-        seed = f"{digest_of(payload)}:{time.time_ns()}"  # the stored labels may have changed
     else:
-        seed = f"{digest_of(payload)}:{generation}"
+        seed = f"{digest_of(payload)}:{uuid.uuid4().hex if always_new else generation}"
     return f"{task}-{hashlib.sha256(seed.encode()).hexdigest()[:24]}"

@@ -32,8 +32,23 @@ def postgres_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
 def postgres_template(postgres_address: Callable[[str], str]) -> str:
     """The name of a migrated, empty database to copy."""
     _execute(postgres_address("postgres"), f"CREATE DATABASE {_TEMPLATE}")
-    Database.open(postgres_address(_TEMPLATE)).close()
+    _migrated(postgres_address(_TEMPLATE))
     return _TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def make_address(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str], str]:
+    """Makes an empty store with its tables, in the dialect asked for; gives its address."""
+
+    def make(dialect: str) -> str:
+        if dialect == "sqlite":
+            return _migrated(_file_address(tmp_path_factory.mktemp("store")))
+        template = request.getfixturevalue("postgres_template")
+        return _make_database(request.getfixturevalue("postgres_address"), template)
+
+    return make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -51,13 +66,9 @@ def empty_address(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) 
 
 
 @pytest.fixture
-def address(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def address(dialect: str, make_address: Callable[[str], str]) -> str:
     """The address of a store with its tables, empty."""
-    if dialect == "sqlite":
-        Database.open(_file_address(tmp_path)).close()
-        return _file_address(tmp_path)
-    template = request.getfixturevalue("postgres_template")
-    return _make_database(request.getfixturevalue("postgres_address"), template)
+    return make_address(dialect)
 
 
 @pytest.fixture
@@ -70,6 +81,11 @@ def database(address: str) -> Iterator[Database]:
 
 def _file_address(folder: Path) -> str:
     return f"sqlite:///{folder / 'store.db'}"
+
+
+def _migrated(address: str) -> str:
+    Database.open(address).close()
+    return address
 
 
 def _make_database(addresses: Callable[[str], str], template: str) -> str:

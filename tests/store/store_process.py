@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 from sqlalchemy import insert
@@ -13,6 +14,8 @@ from jobsentinel_workers.store import Database, changes, embeddings, postings, r
 from jobsentinel_workers.store.schema import postings as postings_table
 
 ENCODER = "tiny"
+ROUNDS = 15
+DELIVERED_JOBS = 20
 
 
 def posting(id_: str) -> dict[str, str]:
@@ -52,15 +55,23 @@ def write(address: str, name: str, rounds: int) -> None:
             pass
 
 
-def deliver(address: str, rounds: int) -> None:
+def deliver(address: str) -> None:
     """Commit the same jobs as every other process in this role, and print how many were ours."""
     database, first = Database.open(address), 0
-    for number in range(rounds):
+    for number in range(DELIVERED_JOBS):
         with database.begin() as connection:
             if results.commit_job(connection, f"job-{number}", 1):
                 first += 1
-                results.save(connection, f"job-{number}", "score", [("p", {})], fencing_token=1)
+                results.save(
+                    connection, f"job-{number}", "score", [("delivered", {})], fencing_token=1
+                )
     print(first)
+
+
+def write_and_deliver(address: str, name: str, rounds: int) -> None:
+    """Both, one after the other: starting a process takes longer than what it does."""
+    write(address, name, rounds)
+    deliver(address)
 
 
 def migrate(address: str) -> None:
@@ -89,14 +100,11 @@ def write_without_turn(address: str, name: str, rounds: int) -> None:
             connection.execute(insert(postings_table).values(**row, **stamps))
 
 
-ROLES = {
-    "write": lambda address, name, rounds: write(address, name, int(rounds)),
-    "write_without_turn": lambda address, name, rounds: write_without_turn(
-        address, name, int(rounds)
-    ),
-    "deliver": lambda address, rounds: deliver(address, int(rounds)),
-    "migrate": migrate,
-    "hang": hang,
+ROLES: dict[str, Callable[[str, str], None]] = {
+    "write_and_deliver": lambda address, name: write_and_deliver(address, name, ROUNDS),
+    "write_without_turn": lambda address, name: write_without_turn(address, name, ROUNDS),
+    "migrate": lambda address, _name: migrate(address),
+    "hang": lambda address, _name: hang(address),
 }
 
 if __name__ == "__main__":

@@ -5,19 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from store_process import ENCODER, posting, vector
+from store_process import DELIVERED_JOBS, ENCODER, ROUNDS, posting, vector
 
 from jobsentinel_workers.store import Database, VectorIndex, embeddings, postings, results
 from jobsentinel_workers.store.schema import postings as postings_table
 
 Process = subprocess.Popen[str]
 
-ROUNDS = 15
 WRITERS = ("a", "b", "c")
 KEPT = {
     f"{name}-{number}-{i}"
@@ -45,75 +45,88 @@ def while_running(processes: list[Process]) -> Iterator[None]:
     while any(process.poll() is None for process in processes):
         yield
         time.sleep(0.001)
-    outputs(processes)
     yield
 
 
-def test_several_writers_lose_nothing(address: str) -> None:
-    # Given three processes that commit at the same time and roll every fifth round back
-    outputs([start("write", address, name, str(ROUNDS)) for name in WRITERS])
+@dataclass
+class Aftermath:
+    """What is left, and what was seen meanwhile, when three writers have ended."""
 
-    # Then exactly what was committed is there
-    with Database.open(address).connect() as connection:
+    database: Database
+    seen: dict[str, int]
+    index: VectorIndex
+    first_deliveries: list[int]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def aftermath(
+    request: pytest.FixtureRequest, make_address: Callable[[str], str]
+) -> Iterator[Aftermath]:
+    """Three processes commit at the same time while a reader and an index follow them.
+
+    Each rolls every fifth round back, and all three then finish the same twenty jobs.
+    """
+    address = make_address(request.param)
+    database = Database.open(address)
+    index, seen = VectorIndex(database, ENCODER), dict[str, int]()
+    processes = [start("write_and_deliver", address, name) for name in WRITERS]
+    for _ in while_running(processes):
+        seen.update(changes_after(database, max(seen.values(), default=0)))
+        index.refresh()
+    yield Aftermath(database, seen, index, [int(text) for text in outputs(processes)])
+    database.close()
+
+
+def changes_after(database: Database, newest: int) -> dict[str, int]:
+    """Return the postings changed after ``newest``, each with its number."""
+    columns = select(postings_table.c.id, postings_table.c.change_seq)
+    with database.connect() as connection:
+        rows = connection.execute(columns.where(postings_table.c.change_seq > newest))
+        return {row.id: row.change_seq for row in rows}
+
+
+def test_several_writers_lose_nothing_and_keep_nothing_rolled_back(aftermath: Aftermath) -> None:
+    with aftermath.database.connect() as connection:
         assert postings.exists(connection, KEPT) == KEPT
         assert postings.count(connection) == len(KEPT)
         assert embeddings.count(connection, ENCODER) == len(KEPT) + 1
-        assert {result.item_id for result in results.iterate(connection)} == KEPT
+        scored = {result.item_id for result in results.iterate(connection)}
+        assert scored == KEPT | {"delivered"}
 
 
-@pytest.mark.parametrize("role", ["write", "write_without_turn"])
-def test_a_reader_that_follows_the_change_numbers_misses_no_row(
-    role: str, address: str, dialect: str
+def test_a_reader_that_follows_the_change_numbers_misses_no_row(aftermath: Aftermath) -> None:
+    assert set(aftermath.seen) == KEPT
+    assert len(set(aftermath.seen.values())) == len(KEPT)
+
+
+def test_an_index_refreshed_during_writing_ends_up_complete(aftermath: Aftermath) -> None:
+    assert len(aftermath.index) == len(KEPT)
+    assert {aftermath.index.search(vector(id_), 1)[0][0] for id_ in KEPT} == KEPT
+
+
+def test_a_job_delivered_to_several_workers_is_committed_once(aftermath: Aftermath) -> None:
+    assert sum(aftermath.first_deliveries) == DELIVERED_JOBS
+    with aftermath.database.connect() as connection:
+        assert results.count(connection, posting_id="delivered") == DELIVERED_JOBS
+
+
+def test_change_numbers_hold_even_for_programs_that_write_beside_us(
+    make_address: Callable[[str], str],
 ) -> None:
-    if role == "write_without_turn" and dialect == "sqlite":
-        role = "write"  # SQLite itself refuses a second writer
-    database = Database.open(address)
+    # Given three writers in Postgres that take numbers from the clock but do not wait their turn
+    database = Database.open(make_address("postgresql"))
     seen: dict[str, int] = {}
-    newest = 0
+    address = database._url.render_as_string(hide_password=False)
+    for _ in while_running([start("write_without_turn", address, name) for name in WRITERS]):
+        seen.update(changes_after(database, max(seen.values(), default=0)))
 
-    # Given a reader that always asks for what came after the newest number it has seen
-    for _ in while_running([start(role, address, name, str(ROUNDS)) for name in WRITERS]):
-        with database.connect() as connection:
-            rows = connection.execute(
-                select(postings_table.c.id, postings_table.c.change_seq)
-                .where(postings_table.c.change_seq > newest)
-                .order_by(postings_table.c.change_seq)
-            ).all()
-        seen.update((row.id, row.change_seq) for row in rows)
-        newest = max((row.change_seq for row in rows), default=newest)
-
-    # Then it has seen every row, each once and with a number of its own
-    with database.connect() as connection:
-        everything = set(connection.scalars(select(postings_table.c.id)))
-    assert set(seen) == everything
-    assert len(set(seen.values())) == len(seen)
-
-
-def test_an_index_that_refreshes_during_writing_ends_up_complete(address: str) -> None:
-    index = VectorIndex(Database.open(address), ENCODER)
-
-    # Given an index refreshed again and again while others write
-    for _ in while_running([start("write", address, name, str(ROUNDS)) for name in WRITERS]):
-        index.refresh()
-
-    # Then it holds every posting, each with its own vector
-    assert len(index) == len(KEPT)
-    found = {index.search(vector(id_), 1)[0][0] for id_ in KEPT}
-    assert found == KEPT
-
-
-def test_a_job_delivered_to_several_workers_is_committed_once(address: str) -> None:
-    # Given three processes that finish the same 40 jobs
-    firsts = outputs([start("deliver", address, "40") for _ in WRITERS])
-
-    # Then each job was committed by one of them
-    assert sum(map(int, firsts)) == 40
-    with Database.open(address).connect() as connection:
-        assert results.count(connection) == 40
+    # Then a reader that follows has seen every row all the same
+    assert seen == changes_after(database, 0)
+    assert len(set(seen.values())) == len(WRITERS) * ROUNDS
 
 
 def test_processes_that_start_at_once_migrate_an_empty_database_once(empty_address: str) -> None:
-    revisions = outputs([start("migrate", empty_address) for _ in range(4)])
+    revisions = outputs([start("migrate", empty_address, "") for _ in range(3)])
 
     assert len(set(revisions)) == 1
     with Database.open(empty_address).begin() as connection:
@@ -122,7 +135,7 @@ def test_processes_that_start_at_once_migrate_an_empty_database_once(empty_addre
 
 def test_a_killed_writer_leaves_nothing_and_lets_the_next_one_in(address: str) -> None:
     # Given a writer killed in the middle of its transaction
-    process = start("hang", address)
+    process = start("hang", address, "")
     assert process.stdout is not None
     assert process.stdout.readline() == "writing\n"
     process.kill()

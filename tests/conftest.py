@@ -1,0 +1,69 @@
+"""Real servers and real workers for the tests, each session with its own on free ports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobsentinel import Producer, Settings
+from jobsentinel_workers.embedded import EmbeddedServer
+from jobsentinel_workers.fleet import Fleet
+
+for name in [name for name in os.environ if name.startswith("JOBSENTINEL_")]:
+    del os.environ[name]  # a developer's own fleet is never touched
+
+
+def _settings(folder: Path, **changes: object) -> Settings:
+    return Settings.load(
+        data_dir=folder,
+        lease_s=4.0,
+        reconcile_interval_s=0.5,
+        lost_message_grace_s=2.0,
+        retry_base_s=0.1,
+        cpu_threads=1,
+        inference_threads=4,
+        shutdown_grace_s=20.0,
+        **changes,
+    )
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A server without workers."""
+    with EmbeddedServer(_settings(tmp_path_factory.mktemp("redis"))) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(
+    redis_server: EmbeddedServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> Settings:
+    """Settings of a namespace and a data folder that no other test uses."""
+    namespace = f"t{abs(hash(request.node.nodeid)) % 10**12}"
+    return _settings(tmp_path / "data", redis_url=redis_server.url, namespace=namespace)
+
+
+@pytest.fixture
+def producer(settings: Settings) -> Iterator[Producer]:
+    """A producer whose jobs nobody works on, unless the test does."""
+    with Producer(settings=settings) as producer:
+        yield producer
+
+
+@pytest.fixture(scope="session")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """An embedded server with both worker pools, ready for work."""
+    with Fleet(_settings(tmp_path_factory.mktemp("fleet"))) as fleet:
+        fleet.wait_ready()
+        yield fleet
+
+
+@pytest.fixture(scope="session")
+def client(fleet: Fleet) -> Iterator[Producer]:
+    """A producer of the running fleet."""
+    changed = fleet.settings.model_copy(update={"redis_url": fleet.redis_url})
+    with Producer(settings=changed) as producer:
+        yield producer

@@ -1,0 +1,197 @@
+"""The contract: what is accepted, what is refused, and how the refusal reads."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobsentinel import InvalidInput, Label, Posting
+from jobsentinel.contract import limits, wire
+from jobsentinel.contract.base import CONTRACT_VERSION, dump
+from jobsentinel.contract.requests import (
+    FineTuneRequest,
+    RerankRequest,
+    ScoreRequest,
+    SelectRequest,
+    TrainMultiTaskRequest,
+)
+from jobsentinel.contract.tasks import TASKS
+
+POSTING = {"id": "a", "title": "Cook"}
+ROWS = [{"text": f"row {i}", "label": "yes" if i % 2 else "no"} for i in range(8)]
+
+
+def refusal(kind: Any, data: object) -> InvalidInput:
+    with pytest.raises(InvalidInput) as caught:
+        kind.parse(data)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says"),
+    [
+        ({"title": "", "description": " \n"}, "description", "both empty"),
+        ({"title": None}, "title", "found null"),
+        ({"title": 7}, "title", "found int 7"),
+        ({"title": "x" * 1001}, "title", "1000 characters"),
+        ({"description": "x" * 10_000_000}, "description", "100000 characters"),
+        ({"remote": "yes"}, "remote", "boolean"),
+        ({"salary": math.nan}, "salary", "found float nan"),
+        ({"pay": "much"}, "pay", "not a field"),
+        ({"id": ""}, "id", "at least 1 character"),
+        ({"id": "a\x00b"}, "id", "printable"),
+        ({"id": " a"}, "id", "blanks"),
+        ({"id": 3}, "id", "found int 3"),
+        ({"posted_at": "yesterday"}, "posted_at", "ISO 8601"),
+        ({"title": "bad \ud800"}, "title", ""),
+    ],
+)
+def test_a_bad_posting_is_refused_by_field(change: dict[str, Any], field: str, says: str) -> None:
+    error = refusal(ScoreRequest, {"postings": [POSTING | {"id": "ok"}, POSTING | change]})
+
+    assert error.field == f"postings.1.{field}"
+    assert says in error.problem
+
+
+def test_control_characters_in_texts_become_spaces() -> None:
+    posting = Posting.parse({"id": "a", "title": "Co\x00ok\u200b", "description": "línea 🧑‍🍳"})
+
+    assert posting.title == "Co ok "
+    assert posting.description == "línea 🧑‍🍳"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "field", "says"),
+    [
+        (ScoreRequest, {"postings": []}, "postings", "at least 1"),
+        (ScoreRequest, {"postings": [POSTING] * 129}, "postings", "at most 128"),
+        (ScoreRequest, {"postings": [POSTING, POSTING]}, "postings.1.id", "repeats 'a'"),
+        (ScoreRequest, {"postings": "abc"}, "postings", "found text"),
+        (ScoreRequest, {"postings": [POSTING], "models": ["Bad Name"]}, "models.0", "pattern"),
+        (RerankRequest, {"query": "  ", "candidates": []}, "query", "white space"),
+        (RerankRequest, {"query": "q", "final_top_k": 0}, "final_top_k", "greater than"),
+        (RerankRequest, {"query": "q", "initial_top_k": True}, "initial_top_k", "found bool"),
+        (SelectRequest, {"samples": [], "strategy": "best"}, "strategy", "'margin'"),
+        (SelectRequest, {"samples": [], "num_samples": 0}, "num_samples", "greater than"),
+        (
+            FineTuneRequest,
+            {"name": "m", "task": "classification", "rows": ROWS[:3]},
+            "rows",
+            "at least 8",
+        ),
+        (
+            FineTuneRequest,
+            {"name": "m", "task": "classification", "rows": [ROWS[0]] * 9},
+            "rows",
+            "1 distinct label",
+        ),
+        (FineTuneRequest, {"name": "m", "task": "regression", "rows": ROWS}, "rows.0", "value"),
+        (
+            FineTuneRequest,
+            {"name": "m", "task": "regression", "rows": [{"text": "x", "value": math.nan}] * 9},
+            "rows.0.value",
+            "finite",
+        ),
+        (
+            TrainMultiTaskRequest,
+            {"rows": [{"text": "x", "salary_year_usd": -5.0}] * 9},
+            "rows.0.salary_year_usd",
+            "1,000 to 10,000,000",
+        ),
+    ],
+)
+def test_a_bad_request_is_refused_by_field(
+    kind: Any, data: dict[str, Any], field: str, says: str
+) -> None:
+    error = refusal(kind, data)
+
+    assert error.field == field
+    assert says in error.problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "fine"),
+    [
+        ("scam", True, True),
+        ("scam", 1.0, False),
+        ("category", "legal", True),
+        ("category", "lawyers", False),
+        ("salary", 55_000.0, True),
+        ("salary", True, False),
+        ("salary", -1.0, False),
+        ("match", 0.5, True),
+        ("match", 1.5, False),
+        ("relevance", "high", False),
+        ("seniority", "junior", True),
+    ],
+)
+def test_a_label_has_the_kind_of_value_its_question_needs(
+    kind: str, value: object, fine: bool
+) -> None:
+    data = {"posting_id": "a", "kind": kind, "value": value}
+
+    if fine:
+        assert Label.parse(data).value == value
+    else:
+        assert refusal(Label, data).field == "value"
+
+
+texts = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cf"]), min_size=1, max_size=40
+).filter(str.strip)
+ids = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
+
+
+@given(st.lists(st.tuples(ids, texts), min_size=1, max_size=5, unique_by=lambda pair: pair[0]))
+def test_any_request_survives_the_wire(pairs: list[tuple[str, str]]) -> None:
+    request = ScoreRequest.parse({"postings": [{"id": i, "title": t} for i, t in pairs]})
+
+    task, decoded = wire.decode_request(wire.encode_request(TASKS["score"], request))
+
+    assert task is TASKS["score"]
+    assert decoded == request
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_decoded_or_refused(noise: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        wire.decode_request(noise)
+
+
+def envelope(**changes: object) -> bytes:
+    plain = {
+        "v": CONTRACT_VERSION,
+        "task": "score",
+        "request": dump(ScoreRequest.parse({"postings": [POSTING]})),
+    }
+    packed: bytes = msgpack.packb(plain | changes)
+    return packed
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "says"),
+    [
+        ({"v": 2}, "v", "is 2; this side reads contract 1"),
+        ({"task": "fly"}, "task", "'fly'"),
+        ({"task": 5}, "task", "5"),
+        ({"request": [1]}, "ScoreRequest", "list"),
+    ],
+)
+def test_an_envelope_this_side_cannot_read_is_refused(
+    change: dict[str, object], field: str, says: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        wire.decode_request(envelope(**change))
+
+    assert caught.value.field == field
+    assert says in caught.value.problem
+
+
+def test_too_many_bytes_are_refused_before_they_are_read() -> None:
+    with pytest.raises(InvalidInput, match=f"{limits.MAX_PAYLOAD_BYTES:,}"):
+        wire.unpack(b"\x00" * (limits.MAX_PAYLOAD_BYTES + 1))

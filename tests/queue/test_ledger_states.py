@@ -1,0 +1,165 @@
+"""Whatever happens in whatever order, no job is lost, none is finished twice, tokens only grow."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from jobsentinel.contract.tasks import BULK, TASKS
+from jobsentinel.envelope import task_message
+from jobsentinel.ledger import Claim, Ledger
+from jobsentinel_workers.embedded import EmbeddedServer
+
+JOBS = st.sampled_from(["a", "b", "c"])
+MAX_ATTEMPTS = 3
+LONG_S, SHORT_S = 60.0, 0.001
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """A model of the ledger in plain Python beside the real one."""
+
+    url = ""
+
+    @initialize()
+    def start(self) -> None:
+        self.client = redis.Redis.from_url(self.url)
+        self.ledger = Ledger(self.client, f"m{uuid.uuid4().hex[:12]}")
+        self.state: dict[str, str] = {}
+        self.claims: list[Claim] = []
+        self.newest: dict[str, int] = {}
+        self.finished: dict[str, int] = {}
+        self.last_token = 0
+
+    def teardown(self) -> None:
+        self.client.close()
+
+    @rule(job=JOBS)
+    def enqueue(self, job: str) -> None:
+        message = task_message(TASKS["score"], job, BULK, "")
+        before = self.ledger.enqueue(
+            job, task="score", queue=BULK, payload=job.encode(), message=message
+        )
+        assert before == self.state.get(job, "new")
+        if before in {"new", "failed", "cancelled"}:
+            self.state[job] = "queued"
+            self.finished[job] = 0
+
+    @rule(job=JOBS, lease_s=st.sampled_from([LONG_S, SHORT_S]))
+    def claim(self, job: str, lease_s: float) -> None:
+        got = self.ledger.claim(job, owner="w", lease_s=lease_s, max_attempts=MAX_ATTEMPTS)
+        if isinstance(got, Claim):
+            assert self.state[job] == "queued"
+            assert got.token > self.last_token
+            assert got.payload_is_intact()
+            self.last_token = self.newest[job] = got.token
+            self.state[job] = "running"
+            self.claims.append(got)
+        else:
+            assert got.state == self.state.get(job, "missing")
+
+    def _any_claim(self, data: st.DataObject) -> Claim | None:
+        return data.draw(st.sampled_from(self.claims)) if self.claims else None
+
+    def _holds(self, claim: Claim) -> bool:
+        return self.state[claim.job_id] == "running" and self.newest[claim.job_id] == claim.token
+
+    @rule(
+        data=st.data(), end=st.sampled_from(["complete", "release", "retry", "fail", "cancelled"])
+    )
+    def end_a_claim(self, data: st.DataObject, end: str) -> None:
+        claim = self._any_claim(data)
+        if claim is None:
+            return
+        job, held = claim.job_id, self._holds(claim)
+        if end == "complete":
+            done = self.ledger.complete(job, claim.token, ttl_s=60, result=b"x")
+            assert done is held
+            if done:
+                self.state[job] = "done"
+                self.finished[job] += 1
+        elif end == "release":
+            assert self.ledger.release(job, claim.token) is held
+            self.state[job] = "queued" if held else self.state[job]
+        elif end == "fail":
+            assert self.ledger.fail(job, claim.token, reason="invalid", error="") is held
+            self.state[job] = "failed" if held else self.state[job]
+        elif end == "cancelled":
+            assert self.ledger.mark_cancelled(job, claim.token, ttl_s=60) is held
+            self.state[job] = "cancelled" if held else self.state[job]
+        else:
+            then = self.ledger.retry(
+                job, claim.token, delay_s=0, max_attempts=MAX_ATTEMPTS, error=""
+            )
+            assert (then == "lost") is not held
+            self.state[job] = then if held else self.state[job]
+
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        claim = self._any_claim(data)
+        if claim is not None:
+            (verdict,) = self.ledger.renew([(claim.job_id, claim.token)], lease_s=LONG_S)
+            assert (verdict == "lost") is not self._holds(claim)
+
+    @rule(job=JOBS)
+    def cancel(self, job: str) -> None:
+        assert self.ledger.cancel(job, ttl_s=60) == self.state.get(job, "unknown")
+        if self.state.get(job) == "queued":
+            self.state[job] = "cancelled"
+
+    @rule()
+    def lose_a_message(self) -> None:
+        self.client.rpop(f"{self.ledger.prefix}{BULK}")
+
+    @rule()
+    def reconcile(self) -> None:
+        time.sleep(0.004)
+        self.ledger.reconcile("r", leader_s=60, max_attempts=MAX_ATTEMPTS, grace_s=0)
+        for job, state in self.state.items():
+            now = self.ledger.state(job)
+            if state == "running":  # its lease may have run out
+                assert now in {"running", "queued", "failed", "cancelled"}
+                self.state[job] = now
+            else:
+                assert now == state
+
+    @invariant()
+    def every_job_is_somewhere(self) -> None:
+        for job, state in getattr(self, "state", {}).items():
+            assert self.ledger.state(job) == state
+            assert self.finished[job] <= 1
+            key = self.ledger.prefix
+            if state == "running":
+                assert self.client.zscore(f"{key}leases", job) is not None
+            if state == "queued":
+                listed = self.client.zscore(f"{key}queued", job)
+                delayed = self.client.zscore(f"{key}delayed", job)
+                assert listed is not None or delayed is not None
+            if state == "failed":
+                assert self.client.zscore(f"{key}dead", job) is not None
+
+
+@pytest.mark.timeout(120)
+def test_the_ledger_keeps_its_promises_in_any_order(redis_server: EmbeddedServer) -> None:
+    LedgerMachine.url = redis_server.url
+
+    run_state_machine_as_test(
+        LedgerMachine,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

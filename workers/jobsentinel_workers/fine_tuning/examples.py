@@ -1,0 +1,123 @@
+"""Labelled rows, checked field by field, as examples to learn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.limits import MAX_SHORT_TEXT_CHARS, MAX_TEXT_CHARS
+from jobsentinel.contract.text import normalise
+from jobsentinel_workers.fine_tuning.config import TaskKind
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One or two texts and what is to be learnt: a class, a number, or a similarity from 0 to 1."""
+
+    texts: tuple[str, ...]
+    target: str | float
+
+
+TARGET_FIELDS: Final[Mapping[TaskKind, str]] = MappingProxyType(
+    {"classification": "label", "regression": "value", "similarity": "score"}
+)
+_TEXT_FIELDS: Final[Mapping[TaskKind, tuple[str, ...]]] = MappingProxyType(
+    {
+        "classification": ("text",),
+        "regression": ("text",),
+        "similarity": ("text_a", "text_b"),
+    }
+)
+_IGNORED: Final = frozenset({"id"})
+
+
+def task_of(row: Any, place: str) -> TaskKind:
+    """Return the task that a row's fields speak of.
+
+    Raises:
+        InvalidInput: the row is no mapping or has none of the fields.
+    """
+    _check_mapping(row, place)
+    for task, field in TARGET_FIELDS.items():
+        if field in row:
+            return task
+    raise InvalidInput(place, f"must have one of {', '.join(TARGET_FIELDS.values())}")
+
+
+def read_example(row: Any, task: TaskKind, place: str) -> Example:
+    """Return the example in ``row``; ``place`` names the row in errors.
+
+    Raises:
+        InvalidInput: naming the row and the field: missing, unknown, of the wrong kind, empty,
+            too long or not finite.
+    """
+    _check_mapping(row, place)
+    target = TARGET_FIELDS[task]
+    unknown = sorted(map(str, row.keys() - {*_TEXT_FIELDS[task], target} - _IGNORED))
+    if unknown:
+        raise InvalidInput(f"{place}.{unknown[0]}", f"is not a field of a {task} row")
+    texts = tuple(_read_text(row, field, place) for field in _TEXT_FIELDS[task])
+    return Example(texts, _READERS[task](_get(row, target, place), f"{place}.{target}"))
+
+
+def _check_mapping(row: Any, place: str) -> None:
+    if not isinstance(row, Mapping):
+        raise InvalidInput(place, f"must be an object with fields, not {type(row).__name__}")
+
+
+def _get(row: Mapping[str, Any], field: str, place: str) -> Any:
+    if field not in row:
+        raise InvalidInput(f"{place}.{field}", "is missing")
+    return row[field]
+
+
+def _read_text(row: Mapping[str, Any], field: str, place: str) -> str:
+    value = _get(row, field, place)
+    if not isinstance(value, str):
+        raise InvalidInput(f"{place}.{field}", f"must be text, not {type(value).__name__}")
+    if len(value) > MAX_TEXT_CHARS:
+        raise InvalidInput(f"{place}.{field}", f"must be at most {MAX_TEXT_CHARS} characters")
+    text = normalise(value)
+    if not text:
+        raise InvalidInput(f"{place}.{field}", "must not be empty")
+    return text
+
+
+def _read_label(value: Any, field: str) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str | int):
+        kind = type(value).__name__
+        raise InvalidInput(field, f"must be text, a whole number or a truth value, not {kind}")
+    label = normalise(str(value))
+    if not 0 < len(label) <= MAX_SHORT_TEXT_CHARS:
+        raise InvalidInput(field, f"must be 1 to {MAX_SHORT_TEXT_CHARS} characters")
+    return label
+
+
+def _read_number(value: Any, field: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput(field, f"must be a number, not {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidInput(field, "must not be NaN or infinite")
+    return number
+
+
+def _read_score(value: Any, field: str) -> float:
+    score = _read_number(value, field)
+    if not 0 <= score <= 1:
+        raise InvalidInput(field, "must be from 0 to 1")
+    return score
+
+
+_READERS: Final[Mapping[TaskKind, Callable[[Any, str], str | float]]] = MappingProxyType(
+    {"classification": _read_label, "regression": _read_number, "similarity": _read_score}
+)

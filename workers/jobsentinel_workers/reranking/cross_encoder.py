@@ -1,0 +1,163 @@
+"""The second stage: a cross-encoder that reads query and posting together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from jobsentinel.contract.errors import ModelUnavailable
+from jobsentinel_workers.encoders import (
+    Backbone,
+    FloatArray,
+    Runner,
+    choose_device,
+    choose_precision,
+    load_backbone,
+    run_directly,
+)
+from jobsentinel_workers.encoders.loading import file_sha256
+from jobsentinel_workers.encoders.precision import DTYPES
+from jobsentinel_workers.reranking.adapters import adapter_state, fold_adapters
+from jobsentinel_workers.reranking.fusion import Fusion
+from jobsentinel_workers.reranking.pair_model import PairLimits, PairModel
+from jobsentinel_workers.reranking.pair_scoring import PairNetwork
+
+FORMAT, FORMAT_VERSION = "jobsentinel-reranker", 1
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+Tensors = dict[str, torch.Tensor]
+
+
+class CrossEncoderReranker:
+    """A cross-encoder with the weights that join its score to a bi-encoder's.
+
+    Example:
+        >>> reranker = CrossEncoderReranker.load()
+        >>> reranker.score("nurse", ["Registered nurse", "Truck driver"]).shape
+        (2,)
+    """
+
+    def __init__(self, model: PairModel, fusion: Fusion) -> None:
+        self.model = model
+        self.fusion = fusion
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path | None = None,
+        precision: str = "auto",
+        device: str = "auto",
+    ) -> CrossEncoderReranker:
+        """Return the reranker in the folder ``path``, by default the starter one.
+
+        Raises:
+            ModelUnavailable: the folder holds no readable reranker, or for another encoder.
+        """
+        folder = _starter_folder() if path is None else Path(path)
+        config, tensors = _read(folder)
+        backbone = _backbone(config["encoder"])
+        network = _build(backbone, config, tensors, folder)
+        chosen, place = choose_precision(precision), choose_device(device)
+        # Only the transformer changes precision: the head adds up small differences.
+        network.to(place).transformer.to(DTYPES[chosen])
+        model = PairModel(
+            network.eval(),
+            backbone.tokenizer_json,
+            model_id=f"{folder.name}@{file_sha256(folder / WEIGHTS_FILE)[:12]}",
+            limits=PairLimits(**config["limits"]),
+            precision=chosen,
+            device=place,
+            pad_id=backbone.pad_id,
+        )
+        return cls(model, Fusion(**config["fusion"]))
+
+    def score(self, query: str, texts: Sequence[str], runner: Runner = run_directly) -> FloatArray:
+        """Return (n,) float32 relevance logits of ``texts`` for ``query``; higher is better."""
+        return runner(self.model, [(query, text) for text in texts])[:, 0]
+
+
+def save_reranker(
+    network: PairNetwork,
+    backbone: Backbone,
+    directory: Path,
+    *,
+    adapter: dict[str, float],
+    limits: PairLimits,
+    fusion: Fusion,
+) -> Path:
+    """Write adapters, head and configuration into ``directory``; ``adapter``: rank and alpha."""
+    directory.mkdir(parents=True, exist_ok=True)
+    adapters = adapter_state(network.transformer)
+    tensors = {f"adapter.{name}": tensor.contiguous() for name, tensor in adapters.items()}
+    tensors |= {
+        f"head.{name}": tensor.detach() for name, tensor in network.head.state_dict().items()
+    }
+    save_file(tensors, directory / WEIGHTS_FILE)
+    encoder = {"name": backbone.name, "folder": backbone.folder, "sha256": backbone.sha256}
+    write_config(
+        directory,
+        {
+            "encoder": encoder,
+            "adapter": adapter,
+            "limits": asdict(limits),
+            "fusion": asdict(fusion),
+        },
+    )
+    return directory
+
+
+def write_config(directory: Path, settings: dict[str, Any]) -> None:
+    """Write the configuration file of a reranker."""
+    config = {"format": FORMAT, "format_version": FORMAT_VERSION} | settings
+    text = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    (directory / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], Tensors]:
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        tensors = load_file(folder / WEIGHTS_FILE)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelUnavailable(f"{folder} holds no readable reranker: {error}") from error
+    found = (config.get("format"), config.get("format_version"))
+    if found != (FORMAT, FORMAT_VERSION):
+        raise ModelUnavailable(f"{folder} has format {found}, not {(FORMAT, FORMAT_VERSION)}")
+    return config, tensors
+
+
+def _backbone(wanted: dict[str, Any]) -> Backbone:
+    backbone = load_backbone(wanted["folder"])
+    if backbone.sha256 != wanted["sha256"]:
+        raise ModelUnavailable(
+            f"the reranker was trained on {wanted['name']} with SHA-256 {wanted['sha256']}, "
+            f"found {backbone.sha256}"
+        )
+    return backbone
+
+
+def _build(
+    backbone: Backbone, config: dict[str, Any], tensors: Tensors, folder: Path
+) -> PairNetwork:
+    network = PairNetwork(backbone.network, backbone.hidden_size)
+    try:
+        fold_adapters(backbone.network, _part(tensors, "adapter."), **config["adapter"])
+        network.head.load_state_dict(_part(tensors, "head."))
+    except (AttributeError, KeyError, RuntimeError) as error:
+        raise ModelUnavailable(f"the weights in {folder} do not fit: {error}") from error
+    return network.requires_grad_(False)
+
+
+def _part(tensors: Tensors, prefix: str) -> Tensors:
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
+def _starter_folder() -> Path:
+    from jobsentinel_workers.starter import starter_path
+
+    return starter_path("reranker")
