@@ -16,7 +16,8 @@ server's own (TIME), so workers' clocks do not matter. P is the namespace, "jobs
       deadline          ms, absent when there is none
       cancel            "1" when somebody asked for it while the job ran
       progress          msgpack, the last word of a long run
-      error, reason     why it failed, and the kind of failure
+      error, reason     why it failed last, and the kind of failure
+      traceback         where, for those who look into a dead letter
       result            msgpack answer, written in the step that makes the job done
       closed            ms when it was done, failed or cancelled
   P leases              zset    running jobs by the ms their lease ends
@@ -41,10 +42,17 @@ local function job_key(id) return P .. 'job:' .. id end
 
 local function get(id, ...) return redis.call('HMGET', job_key(id), ...) end
 
+-- Tokens start at the clock, so that an emptied server does not go on below those that the store
+-- has seen.
+local function next_token()
+  if redis.call('EXISTS', P .. 'token') == 0 then redis.call('SET', P .. 'token', NOW) end
+  return redis.call('INCR', P .. 'token')
+end
+
 -- Sends the job's message; a delivery tag of its own keeps Celery from mixing up two copies.
 local function send(id)
   local queue, message = unpack(get(id, 'queue', 'message'))
-  local tag = id .. ':' .. redis.call('INCR', P .. 'token')
+  local tag = id .. ':' .. next_token()
   message = string.gsub(message, '@TAG@', function() return tag end, 1)
   redis.call('ZADD', QUEUED, NOW, id)
   redis.call('LPUSH', P .. queue, message)
@@ -98,7 +106,7 @@ function operations.enqueue(id, task, queue, payload, digest, message, deadline)
   redis.call('HSET', job_key(id), 'state', 'queued', 'task', task, 'queue', queue,
     'payload', payload, 'digest', digest, 'message', message, 'attempts', 0, 'created', NOW)
   redis.call('HDEL', job_key(id), 'token', 'owner', 'deadline', 'cancel', 'progress', 'error',
-    'reason', 'result', 'closed')
+    'reason', 'traceback', 'result', 'closed')
   redis.call('PERSIST', job_key(id))
   redis.call('ZREM', DEAD, id)
   if deadline ~= '' then redis.call('HSET', job_key(id), 'deadline', deadline) end
@@ -119,7 +127,7 @@ function operations.claim(id, owner, lease_ms, max_attempts)
     bury(id, 'attempts', 'given up after ' .. attempts .. ' attempts')
     return { 'failed' }
   end
-  local token = redis.call('INCR', P .. 'token')
+  local token = next_token()
   redis.call('HSET', job_key(id), 'state', 'running', 'token', token, 'owner', owner,
     'attempts', attempts + 1)
   redis.call('ZREM', QUEUED, id)
@@ -160,9 +168,10 @@ function operations.release(id, token)
   return 1
 end
 
--- retry id token delay_ms max_attempts error -> 'queued' | 'failed' | 'lost'
-function operations.retry(id, token, delay_ms, max_attempts, err)
+-- retry id token delay_ms max_attempts error traceback -> 'queued' | 'failed' | 'lost'
+function operations.retry(id, token, delay_ms, max_attempts, err, traceback)
   if not holds(id, token) then return 'lost' end
+  redis.call('HSET', job_key(id), 'traceback', traceback)
   if tonumber(redis.call('HGET', job_key(id), 'attempts')) >= tonumber(max_attempts) then
     bury(id, 'attempts', err)
     return 'failed'

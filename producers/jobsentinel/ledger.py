@@ -55,6 +55,7 @@ class DeadJob:
     payload: bytes
     reason: str
     error: str
+    traceback: str
     attempts: int
 
 
@@ -197,11 +198,24 @@ class Ledger:
         return bool(self._call("release", job_id, token))
 
     def retry(
-        self, job_id: str, token: int, *, delay_s: float, max_attempts: int, error: str
+        self,
+        job_id: str,
+        token: int,
+        *,
+        delay_s: float,
+        max_attempts: int,
+        error: str,
+        traceback: str = "",
     ) -> str:
         """Queue another attempt: ``queued``, or ``failed`` at the cap, or ``lost``."""
         outcome: bytes = self._call(
-            "retry", job_id, token, int(delay_s * 1000), max_attempts, _cut(error)
+            "retry",
+            job_id,
+            token,
+            int(delay_s * 1000),
+            max_attempts,
+            _cut(error),
+            _cut(traceback, 20_000),
         )
         return outcome.decode()
 
@@ -242,6 +256,7 @@ class Ledger:
                 payload=text.get("payload", b""),
                 reason=text.get("reason", b"unknown").decode(),
                 error=text.get("error", b"").decode("utf-8", "replace"),
+                traceback=text.get("traceback", b"").decode("utf-8", "replace"),
                 attempts=int(text.get("attempts", 0)),
             )
 
@@ -269,7 +284,9 @@ def _unavailable() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise QueueUnavailable(f"Redis cannot be reached: {error}") from error
+    except (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError) as error:
+        raise QueueUnavailable(f"Redis refuses to write: {error}") from error
     except redis.ResponseError as error:
-        if str(error).startswith(("OOM", "READONLY", "MISCONF", "LOADING", "BUSY")):
-            raise QueueUnavailable(f"Redis refuses to work: {error}") from error
+        if str(error).startswith(("MISCONF", "BUSY")):
+            raise QueueUnavailable(f"Redis refuses to write: {error}") from error
         raise

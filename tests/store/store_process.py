@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from jobsentinel_workers.store import Database, changes, embeddings, postings, results
+from jobsentinel_workers.store.schema import change_counter, metadata
 from jobsentinel_workers.store.schema import postings as postings_table
 
 ENCODER = "tiny"
@@ -32,6 +33,15 @@ def posting(id_: str) -> dict[str, str]:
 def vector(id_: str) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     """An embedding (8,) that belongs to ``id_`` alone."""
     return np.random.default_rng(list(id_.encode())).normal(size=8).astype(np.float32)
+
+
+def empty(database: Database) -> None:
+    """Take everything out of the store and set its clock back to 0."""
+    with database.begin() as connection:
+        for table in metadata.sorted_tables:
+            if table is not change_counter:
+                connection.execute(table.delete())
+        connection.execute(update(change_counter).values(value=0))
 
 
 def write(address: str, name: str, rounds: int) -> None:

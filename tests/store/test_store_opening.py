@@ -12,11 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from store_process import posting
 
 from jobsentinel.contract.errors import ConfigurationError
-from jobsentinel_workers.store import Database, postings
+from jobsentinel_workers.store import Database, engines, postings
 from jobsentinel_workers.store.migrations.upgrade import configuration
 from jobsentinel_workers.store.schema import REVISION, metadata
 
@@ -40,12 +40,13 @@ def test_the_code_names_the_newest_revision(database: Database) -> None:
         assert ScriptDirectory.from_config(configuration(connection)).get_current_head() == REVISION
 
 
-def test_migrating_again_changes_nothing(database: Database) -> None:
+def test_migrating_again_changes_nothing(address: str) -> None:
+    database = Database.open(address)
     with database.begin() as connection:
         postings.upsert(connection, [posting("p")])
 
     database.migrate()
-    Database.open(database._url.render_as_string(hide_password=False)).close()
+    Database.open(address).close()
 
     assert database.revision() == REVISION
     with database.connect() as connection:
@@ -58,10 +59,9 @@ def test_a_store_without_tables_is_refused_unless_it_may_be_migrated(empty_addre
 
 
 @pytest.mark.parametrize("migrate", [True, False])
-def test_a_store_made_by_a_newer_version_is_refused(database: Database, migrate: bool) -> None:
-    with database.begin() as connection:
+def test_a_store_made_by_a_newer_version_is_refused(address: str, migrate: bool) -> None:
+    with Database.open(address).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    address = database._url.render_as_string(hide_password=False)
 
     with pytest.raises(ConfigurationError, match="9999"):
         Database.open(address, migrate=migrate)
@@ -208,6 +208,23 @@ def write_and_exit(database: Database) -> None:
         status = 0
     finally:
         os._exit(status)
+
+
+def test_a_writer_that_never_gets_its_turn_is_told(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "LOCK_TIMEOUT_S", 1)
+    database = Database.open(address)
+
+    with (
+        database.begin(),
+        pytest.raises(OperationalError, match=r"locked|lock timeout"),
+        database.begin(),
+    ):
+        pass
+
+    with database.begin() as connection:
+        assert postings.upsert(connection, [posting("p")]) == 1
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

@@ -114,9 +114,9 @@ def test_change_numbers_hold_even_for_programs_that_write_beside_us(
     make_address: Callable[[str], str],
 ) -> None:
     # Given three writers in Postgres that take numbers from the clock but do not wait their turn
-    database = Database.open(make_address("postgresql"))
+    address = make_address("postgresql")
+    database = Database.open(address)
     seen: dict[str, int] = {}
-    address = database._url.render_as_string(hide_password=False)
     for _ in while_running([start("write_without_turn", address, name) for name in WRITERS]):
         seen.update(changes_after(database, max(seen.values(), default=0)))
 

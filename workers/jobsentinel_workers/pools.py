@@ -68,7 +68,7 @@ def refuse_unsafe(conf: Mapping[str, Any], options: Mapping[str, Any], pool: Poo
         )
     if options.get("purge"):
         raise ConfigurationError("--purge: it would delete messages of jobs that people wait for")
-    _refuse_pool(options.get("pool_cls"), pool)
+    _refuse_pool(options.get("pool"), pool)
     if not conf["task_acks_late"]:
         raise ConfigurationError(
             "task_acks_late is off: Celery would forget a message before its job is done"
@@ -101,7 +101,7 @@ class FleetWorker(Worker):  # type: ignore[misc]  # Celery ships no types
         application = app or self.app
         self.fleet_pool = pool_for(options.get("queues"))
         refuse_unsafe(application.conf, options, self.fleet_pool)
-        options["pool_cls"] = concurrency.get_implementation(self.fleet_pool.celery_pool)
+        options["pool"] = concurrency.get_implementation(self.fleet_pool.celery_pool)
         settings = application.settings
         if self.fleet_pool is TRAINING_POOL:
             options["concurrency"] = options.get("concurrency") or 1

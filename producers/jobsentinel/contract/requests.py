@@ -142,10 +142,11 @@ _Rows = Field(min_length=limits.MIN_TRAINING_ROWS, max_length=limits.MAX_TRAININ
 
 
 class _Training(Message):
-    epochs: Annotated[int, Field(ge=1, le=100)] = 3
-    batch_size: Annotated[int, Field(ge=1, le=512)] = 16
+    """Options of every training; None is the default of the method chosen."""
+
+    epochs: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=1_024)] | None = None
     learning_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    max_tokens: Annotated[int, Field(ge=8, le=512)] = 128
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     promote: bool = True
     """Put the new version into service; False only registers it."""
@@ -180,6 +181,7 @@ class FineTuneRequest(_Training):
     task: FineTuneTask
     rows: Annotated[Items[TrainingRow], _Rows]
     method: FineTuneMethod = "head"
+    max_tokens: Annotated[int, Field(ge=8, le=512)] = 128
 
     @model_validator(mode="after")
     def _rows_fit_task(self) -> Self:
@@ -208,7 +210,6 @@ class TrainMultiTaskRequest(_Training):
     name: ModelName = "multi-task"
     rows: Annotated[Items[MultiTaskRow], _Rows] | None = None
     method: Literal["head", "full"] = "head"
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
 Request = (

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from jobsentinel.contract.errors import ModelCorrupted, ModelUnavailable
 from jobsentinel_workers.encoders.pooling import Pooling
@@ -97,7 +98,7 @@ def _read_backbone(folder: Path, sha256: str, *, packaged: bool) -> Backbone:
                 local_files_only=True,
                 use_safetensors=True,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise ModelUnavailable(f"{folder} holds no readable encoder: {error}") from error
     if not getattr(tokenizer, "is_fast", False):
         raise ModelUnavailable(f"{folder} has no fast tokenizer (tokenizer.json)")

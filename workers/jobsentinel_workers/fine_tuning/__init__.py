@@ -1,0 +1,21 @@
+"""Fine-tuning on a user's own labels: a class, a number, or the similarity of two texts."""
+
+from __future__ import annotations
+
+from jobsentinel_workers.fine_tuning.config import FineTuningConfig
+from jobsentinel_workers.fine_tuning.dataset import JobMatchingDataset
+from jobsentinel_workers.fine_tuning.interruption import TrainingInterrupted
+from jobsentinel_workers.fine_tuning.metrics import TrainingMetrics
+from jobsentinel_workers.fine_tuning.model import FineTunedBERT
+from jobsentinel_workers.fine_tuning.progress import Progress
+from jobsentinel_workers.fine_tuning.trainer import FineTuningTrainer
+
+__all__ = [
+    "FineTunedBERT",
+    "FineTuningConfig",
+    "FineTuningTrainer",
+    "JobMatchingDataset",
+    "Progress",
+    "TrainingInterrupted",
+    "TrainingMetrics",
+]

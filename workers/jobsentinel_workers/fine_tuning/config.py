@@ -35,7 +35,7 @@ DEFAULT_SCHEDULES: Final = MappingProxyType(
         "full": Schedule(epochs=4, batch_size=16, learning_rate=5e-5, patience=2),
     }
 )
-"""A head over fixed embeddings is cheap and wants many epochs; an encoder forgets if it gets them."""
+"""A head over fixed embeddings is cheap and wants many epochs; an encoder forgets in them."""
 
 _WHOLE_NUMBERS: Final = MappingProxyType(
     {

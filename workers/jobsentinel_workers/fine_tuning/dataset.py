@@ -29,8 +29,8 @@ from jobsentinel_workers.fine_tuning.splitting import split_examples
 class JobMatchingDataset:
     """Examples of one task.
 
-    Rows are ``{"text", "label"}``, ``{"text", "value"}`` or ``{"text_a", "text_b", "score"}`` with a
-    score from 0 to 1; an ``id`` is allowed and not read.
+    Rows are ``{"text", "label"}``, ``{"text", "value"}`` or ``{"text_a", "text_b", "score"}`` with
+    a score from 0 to 1; an ``id`` is allowed and not read.
 
     Example:
         >>> rows = [{"text": f"Nurse {n}", "label": n % 2} for n in range(8)]
@@ -137,6 +137,8 @@ class JobMatchingDataset:
 
 
 def _read_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    if not path.is_file():
+        raise InvalidInput("path", f"{path} is not a file")
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if line.strip():

@@ -32,6 +32,7 @@ _TEXT_FIELDS: Final[Mapping[TaskKind, tuple[str, ...]]] = MappingProxyType(
         "similarity": ("text_a", "text_b"),
     }
 )
+MAX_WHOLE_LABEL: Final = 10**18
 _IGNORED: Final = frozenset({"id"})
 
 
@@ -79,6 +80,8 @@ def _read_text(row: Mapping[str, Any], field: str, place: str) -> str:
     value = _get(row, field, place)
     if not isinstance(value, str):
         raise InvalidInput(f"{place}.{field}", f"must be text, not {type(value).__name__}")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidInput(f"{place}.{field}", "must not hold half a surrogate pair")
     if len(value) > MAX_TEXT_CHARS:
         raise InvalidInput(f"{place}.{field}", f"must be at most {MAX_TEXT_CHARS} characters")
     text = normalise(value)
@@ -90,6 +93,8 @@ def _read_text(row: Mapping[str, Any], field: str, place: str) -> str:
 def _read_label(value: Any, field: str) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, int) and abs(value) > MAX_WHOLE_LABEL:
+        raise InvalidInput(field, f"must be a whole number up to {MAX_WHOLE_LABEL}, or text")
     if not isinstance(value, str | int):
         kind = type(value).__name__
         raise InvalidInput(field, f"must be text, a whole number or a truth value, not {kind}")

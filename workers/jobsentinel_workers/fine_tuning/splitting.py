@@ -29,11 +29,25 @@ def split_examples(examples: Sequence[Example], fraction: float, seed: int) -> t
     rng = np.random.default_rng(seed)
     strata = _stratify(groups, _strata_of_rows(examples))
     apart = _set_apart([_shuffled(stratum, rng) for stratum in strata], fraction)
+    apart = _without_last_of_a_label(apart, examples)
     if not apart:
         raise InvalidInput("rows", "must hold at least two different texts for some label")
     validation = sorted(row for group in apart for row in group)
     kept = set(range(len(examples))) - set(validation)
     return sorted(kept), validation
+
+
+def _without_last_of_a_label(apart: list[Rows], examples: Sequence[Example]) -> list[Rows]:
+    """Give back groups that hold the only rows of a label: it could not be learnt."""
+    left = Counter(example.target for example in examples)
+    spared = []
+    for group in apart:
+        held = Counter(examples[row].target for row in group)
+        labels = [target for target in held if isinstance(target, str)]
+        if all(left[label] > held[label] for label in labels):
+            left.subtract(held)
+            spared.append(group)
+    return spared
 
 
 def _groups(examples: Sequence[Example], fraction: float) -> list[Rows]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection
 
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message, dump
-from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.postings import Posting
 from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
@@ -20,12 +19,10 @@ from jobsentinel_workers.inference.ranking import Ranking
 from jobsentinel_workers.inference.scoring import Scoring, model_text
 from jobsentinel_workers.inference.selecting import Selecting
 from jobsentinel_workers.inference.serving import ServingModels, models_generation
-from jobsentinel_workers.jobs.context import Answer, JobContext
+from jobsentinel_workers.jobs.context import Answer, JobContext, expect
 from jobsentinel_workers.jobs.lifecycle import Handler
 from jobsentinel_workers.store import Database, labels, postings
 from jobsentinel_workers.store import results as stored_results
-
-M = TypeVar("M", bound=Message)
 
 FEW_POSTINGS = 4
 """A request of no more postings than this is urgent, whichever queue it came by."""
@@ -73,7 +70,7 @@ class InferenceHandlers:
 
     def score(self, message: Message, context: JobContext) -> Answer:
         """Predict for each posting, and store postings, embeddings and scores."""
-        request = _expect(message, requests.ScoreRequest)
+        request = expect(message, requests.ScoreRequest)
         runner = self._runner(context, _lane(len(request.postings)))
         scored = Scoring(self._database, self._models, runner).score(request)
 
@@ -93,7 +90,7 @@ class InferenceHandlers:
 
     def index(self, message: Message, context: JobContext) -> Answer:
         """Store postings with their embeddings."""
-        request = _expect(message, requests.IndexRequest)
+        request = expect(message, requests.IndexRequest)
         runner = self._runner(context, _lane(len(request.postings)))
         texts = [model_text(posting) for posting in request.postings]
         embedded = embed(self._database, self._models.base, texts, runner)
@@ -107,13 +104,13 @@ class InferenceHandlers:
 
     def rerank(self, message: Message, context: JobContext) -> Answer:
         """Rank candidates, or the indexed postings, for a query."""
-        request = _expect(message, requests.RerankRequest)
+        request = expect(message, requests.RerankRequest)
         runner = self._runner(context, Lane.INTERACTIVE)
         return Answer(Ranking(self._database, self._models, runner).rank(request))
 
     def select(self, message: Message, context: JobContext) -> Answer:
         """Choose samples for labelling."""
-        request = _expect(message, requests.SelectRequest)
+        request = expect(message, requests.SelectRequest)
         lane = Lane.INTERACTIVE if len(request.samples) <= FEW_POSTINGS else Lane.BULK
         selecting = Selecting(self._database, self._models, self._runner(context, lane))
         result, embedded = selecting.select(request)
@@ -121,7 +118,7 @@ class InferenceHandlers:
 
     def add_labels(self, message: Message, context: JobContext) -> Answer:
         """Store labels, each annotator's newest answer to each question."""
-        request = _expect(message, requests.AddLabelsRequest)
+        request = expect(message, requests.AddLabelsRequest)
         rows = [_label_row(label) for label in request.labels]
         sent = len(rows)
 
@@ -134,12 +131,6 @@ class InferenceHandlers:
 
 def _lane(postings_sent: int) -> Lane:
     return Lane.INTERACTIVE if postings_sent <= FEW_POSTINGS else Lane.BULK
-
-
-def _expect(message: Message, kind: type[M]) -> M:
-    if not isinstance(message, kind):
-        raise InvalidInput("request", f"is a {type(message).__name__}, not a {kind.__name__}")
-    return message
 
 
 def _label_row(label: Any) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobsentinel.contract import requests, results
+from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.postings import Posting
 from jobsentinel_workers.encoders import Runner
+from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.embeddings import Embedded, embed
 from jobsentinel_workers.inference.serving import SCORING, ServingModels
 from jobsentinel_workers.multi_task import MultiTaskPredictor, scored_text
@@ -52,10 +54,11 @@ class Scoring:
         encoder = served.model.encoder
         texts = [model_text(posting) for posting in request.postings]
         own = embed(self.database, encoder, texts, self.runner)
-        same = encoder.model_id == self.models.base.model_id
-        base = own if same else embed(self.database, self.models.base, texts, self.runner)
+        base = own
+        if encoder.model_id != self.models.base.model_id:
+            base = embed(self.database, self.models.base, texts, self.runner)
         predictions = self._predict(request, own)
-        custom = self._custom(request, texts)
+        custom = self._custom(request, texts, own)
         scores = [
             _posting_score(posting.id, prediction, extra, served.stamp)
             for posting, prediction, extra in zip(
@@ -76,13 +79,23 @@ class Scoring:
         ).vectors[0]
         return predictor.predict_from_embeddings(own.vectors, profile_vector)
 
-    def _custom(self, request: requests.ScoreRequest, texts: list[str]) -> CustomPredictions:
+    def _ask(self, model: FineTunedBERT, texts: list[str], own: Embedded) -> list[dict[str, Any]]:
+        if model.encoder.model_id == own.encoder_id:
+            # Only a head was trained, so the encoding at hand is the one it reads.
+            return model.to_answers(model.outputs_from_embeddings(own.vectors))
+        return model.predict_batch(texts, runner=self.runner)
+
+    def _custom(
+        self, request: requests.ScoreRequest, texts: list[str], own: Embedded
+    ) -> CustomPredictions:
         answers: CustomPredictions = [{} for _ in texts]
         for name in request.models:
             if name == SCORING:
                 continue
             served = self.models.fine_tuned(name)
-            predictions = served.model.predict_batch(texts, runner=self.runner)
+            if served.model.config.task == "similarity":
+                raise InvalidInput("models", f"has {name!r}, which compares texts and scores none")
+            predictions = self._ask(served.model, texts, own)
             for answer, prediction in zip(answers, predictions, strict=True):
                 answer[name] = results.CustomPrediction(
                     label=prediction.get("class"),

@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from jobsentinel.contract.base import Message
-from jobsentinel.contract.errors import JobCancelled, LeaseLost
+from jobsentinel.contract.errors import InvalidInput, JobCancelled, LeaseLost
 from jobsentinel.ledger import Claim, Ledger
 
 PROGRESS_INTERVAL_S = 1.0
+
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,14 @@ class JobContext:
             return False
         self._last_report = now
         return self.ledger.report_progress(self.job_id, self.claim.token, progress)
+
+
+def expect(message: Message, kind: type[M]) -> M:
+    """Return ``message`` as the ``kind`` that a handler takes.
+
+    Raises:
+        InvalidInput: it is of another kind.
+    """
+    if not isinstance(message, kind):
+        raise InvalidInput("request", f"is a {type(message).__name__}, not a {kind.__name__}")
+    return message

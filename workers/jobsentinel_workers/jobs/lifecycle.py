@@ -124,13 +124,14 @@ class JobRunner:
         return answer.result
 
     def _try_again(self, claim: Claim, error: Exception) -> bytes:
-        text = "".join(traceback.format_exception(error, limit=-12))
+        summary = f"{type(error).__name__}: {error}"
         outcome = self.ledger.retry(
             claim.job_id,
             claim.token,
             delay_s=backoff_s(self.settings.retry_base_s, claim.attempt),
             max_attempts=self.settings.max_attempts,
-            error=text,
+            error=summary,
+            traceback="".join(traceback.format_exception(error)),
         )
         logger.warning(
             "job.attempt_failed job_id=%s attempt=%d then=%s",
@@ -140,7 +141,7 @@ class JobRunner:
             exc_info=error,
         )
         if outcome == "failed":
-            raise JobFailed(claim.job_id, f"{type(error).__name__}: {error}") from error
+            raise JobFailed(claim.job_id, summary) from error
         raise NothingToDo("to be tried again") from None
 
 

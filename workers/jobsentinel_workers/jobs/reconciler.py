@@ -14,7 +14,7 @@ from collections.abc import Callable
 from jobsentinel.contract.errors import QueueUnavailable
 from jobsentinel.ledger import DeadJob, Ledger
 from jobsentinel.settings import Settings
-from jobsentinel_workers.store import Database, dead_letters
+from jobsentinel_workers.store import Database, dead_letters, runs
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +83,12 @@ class Reconciler:
                 payload=job.payload,
                 reason=job.reason,
                 error=job.error,
+                traceback=job.traceback,
                 attempts=job.attempts,
             )
+            run = runs.get(connection, job.job_id)
+            if run is not None and run.finished_at is None:
+                runs.finish(connection, job.job_id, "failed", error=job.error)
         self._ledger.mark_buried(job.job_id, ttl_s=self._settings.result_ttl_s)
         self._on_dead(job)
         logger.error("job.dead job_id=%s task=%s reason=%s", job.job_id, job.task, job.reason)

@@ -16,9 +16,10 @@ Prediction = dict[str, Answer]
 """The answers about one text, by task name; only tasks with a trained head are there."""
 
 
-def to_answers(task: Task, raw: npt.NDArray[np.float32], calibration: Calibration) -> list[Answer]:
-    """Return one answer a row of raw outputs (n, task.output_dim)."""
-    outputs = raw.astype(np.float64)
+def to_answers(
+    task: Task, outputs: npt.NDArray[np.float64], calibration: Calibration
+) -> list[Answer]:
+    """Return one answer a row of raw ``outputs`` (n, task.output_dim)."""
     if task.type is TaskType.CLASSIFICATION:
         return _classes(task, outputs, calibration)
     if task.type is TaskType.BINARY:

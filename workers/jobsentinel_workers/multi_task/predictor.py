@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from jobsentinel.contract.errors import InvalidInput
@@ -68,14 +69,18 @@ class MultiTaskPredictor:
         return predictions
 
     @torch.inference_mode()
+    def raw_outputs(self, embeddings: FloatArray, name: str) -> npt.NDArray[np.float64]:
+        """Return what the head of task ``name`` gives before calibration, (n, output_dim)."""
+        inputs = torch.from_numpy(np.ascontiguousarray(embeddings, dtype=np.float32))
+        raw = self.model.heads[name](inputs.to(self.model.encoder.device))
+        return np.asarray(raw.cpu().numpy(), dtype=np.float64)
+
     def _answer(self, embeddings: FloatArray) -> list[Prediction]:
         predictions: list[Prediction] = [{} for _ in embeddings]
         if not predictions:
             return predictions
-        inputs = torch.from_numpy(np.ascontiguousarray(embeddings, dtype=np.float32))
-        inputs = inputs.to(self.model.encoder.device)
         for name, calibration in self.model.calibrations.items():
-            raw = self.model.heads[name](inputs).cpu().numpy()
+            raw = self.raw_outputs(embeddings, name)
             answers = to_answers(self.model.tasks[name], raw, calibration)
             for prediction, answer in zip(predictions, answers, strict=True):
                 prediction[name] = answer

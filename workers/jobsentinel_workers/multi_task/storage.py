@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
 
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel_workers.encoders import TextEncoder, load_backbone
@@ -34,7 +35,8 @@ def save(model: MultiTaskBERT, directory: Path) -> Path:
     tensors = head_tensors(model)
     if model.encoder_changed:
         tensors |= _prefixed("encoder", model.network)
-    save_file(tensors, directory / WEIGHTS_FILE)
+    # Written by hand, since the library's own writer lets nobody else read the file.
+    (directory / WEIGHTS_FILE).write_bytes(to_safetensors(tensors))
     text = json.dumps(_to_config(model), indent=2, sort_keys=True)
     (directory / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
     return directory

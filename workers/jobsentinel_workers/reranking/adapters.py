@@ -32,10 +32,17 @@ class AdaptedLinear(nn.Module):
         return output
 
 
-def add_adapters(network: nn.Module, *, rank: int, alpha: float) -> list[str]:
-    """Freeze ``network``, put an adapter beside each of its linear layers, return their names."""
+def add_adapters(network: nn.Module, *, rank: int, alpha: float, first_layer: int = 0) -> list[str]:
+    """Freeze ``network``, put adapters beside its linear layers, return those layers' names.
+
+    Blocks below ``first_layer`` get none: gradients then stop there, which saves time.
+    """
     network.requires_grad_(False)
-    names = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    names = [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear) and _block(name) >= first_layer
+    ]
     for name in names:
         parent, attribute = _locate(network, name)
         setattr(parent, attribute, AdaptedLinear(getattr(parent, attribute), rank, alpha))
@@ -65,6 +72,11 @@ def fold_adapters(
         parent, attribute = _locate(network, name)
         update = state[f"{name}.up"] @ state[f"{name}.down"]
         getattr(parent, attribute).weight += (alpha / rank) * update
+
+
+def _block(name: str) -> int:
+    numbers = [int(part) for part in name.split(".") if part.isdigit()]
+    return numbers[0] if numbers else 0
 
 
 def _layer_names(state: Iterable[str]) -> list[str]:

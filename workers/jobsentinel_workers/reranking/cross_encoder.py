@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
 
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel_workers.encoders import (
@@ -98,7 +99,8 @@ def save_reranker(
     tensors |= {
         f"head.{name}": tensor.detach() for name, tensor in network.head.state_dict().items()
     }
-    save_file(tensors, directory / WEIGHTS_FILE)
+    # Written by hand, since the library's own writer lets nobody else read the file.
+    (directory / WEIGHTS_FILE).write_bytes(to_safetensors(tensors))
     encoder = {"name": backbone.name, "folder": backbone.folder, "sha256": backbone.sha256}
     write_config(
         directory,

@@ -30,4 +30,5 @@ class Fusion:
     def score(self, cosines: FloatArray, logits: FloatArray) -> npt.NDArray[np.float64]:
         """Return (n,) relevance in 0..1 from (n,) cosines and (n,) logits."""
         total = self.cosine_weight * cosines.astype(np.float64) + self.cross_weight * logits
-        return np.round(expit(total + self.bias), SCORE_DECIMALS)
+        scores: npt.NDArray[np.float64] = np.round(expit(total + self.bias), SCORE_DECIMALS)
+        return scores

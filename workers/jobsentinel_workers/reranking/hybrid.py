@@ -61,10 +61,12 @@ class HybridRanker:
         query: str,
         candidates: Sequence[Candidate],
         relevant_ids: Collection[str] | None = None,
+        query_embedding: FloatArray | None = None,
     ) -> RerankResult:
         """Return ``candidates`` ranked for ``query``; no candidates give an empty ranking.
 
         With ``relevant_ids``, the result says how reranking changed P@10. Ties are broken by id.
+        With ``query_embedding`` (d,), the bi-encoder does not read the query again.
 
         Raises:
             InvalidInput: the query or a text is empty, an id repeats, an embedding does not fit.
@@ -73,7 +75,7 @@ class HybridRanker:
             raise InvalidInput("query", "must be text and not empty after normalisation")
         check_candidates(candidates)
         clock = _Clock()
-        cosines = self._cosines(query, candidates)
+        cosines = self._cosines(query, candidates, query_embedding)
         clock.lap("embed")
         first = _best_first(cosines, candidates, self.initial_top_k)
         clock.lap("retrieve")
@@ -93,18 +95,27 @@ class HybridRanker:
             "cross_encoder": self.cross_encoder.model.model_id,
         }
 
-    def _cosines(self, query: str, candidates: Sequence[Candidate]) -> FloatArray:
+    def _cosines(
+        self,
+        query: str,
+        candidates: Sequence[Candidate],
+        query_embedding: FloatArray | None,
+    ) -> FloatArray:
         if not candidates:
             return np.zeros(0, dtype=np.float32)
-        missing = [n for n, candidate in enumerate(candidates) if candidate.embedding is None]
-        computed = self.runner(self.bi_encoder, [query, *(candidates[n].text for n in missing)])
-        embeddings = np.empty((len(candidates), self.bi_encoder.output_dim), dtype=np.float32)
-        embeddings[missing] = computed[1:]
-        for n, candidate in enumerate(candidates):
-            if candidate.embedding is not None:
-                embeddings[n] = checked_embedding(candidate.embedding, n, embeddings.shape[1])
-        cosines = _unit(embeddings) @ _unit(computed[:1])[0]
-        return np.round(cosines, SCORE_DECIMALS)
+        given = [query_embedding, *(candidate.embedding for candidate in candidates)]
+        texts = [query, *(candidate.text for candidate in candidates)]
+        width = self.bi_encoder.output_dim
+        embeddings = np.empty((len(given), width), dtype=np.float32)
+        missing = [n for n, embedding in enumerate(given) if embedding is None]
+        if missing:
+            embeddings[missing] = self.runner(self.bi_encoder, [texts[n] for n in missing])
+        for n, embedding in enumerate(given):
+            if embedding is not None:
+                embeddings[n] = checked_embedding(embedding, n - 1, width)
+        unit = _unit(embeddings)
+        rounded: FloatArray = np.round(unit[1:] @ unit[0], SCORE_DECIMALS)
+        return rounded
 
     def _rerank(
         self, query: str, candidates: Sequence[Candidate], cosines: FloatArray

@@ -33,7 +33,7 @@ def check_candidates(candidates: Sequence[Candidate]) -> None:
 
 
 def checked_embedding(embedding: FloatArray, position: int, width: int) -> FloatArray:
-    """Return a candidate's ``embedding`` if it is (width,) finite numbers, else raise InvalidInput."""
+    """Return ``embedding`` if it holds (width,) finite numbers, else raise InvalidInput."""
     field = f"candidates.{position}.embedding"
     if np.shape(embedding) != (width,):
         raise InvalidInput(field, f"must have shape ({width},), not {np.shape(embedding)}")

@@ -154,4 +154,4 @@ class PostingGroups:
     def _passage(self, row: PostingRow, rng: np.random.Generator) -> str:
         # What the job is stands early; the end is benefits and law, alike for all postings.
         start = int(rng.integers(0, max(1, int(0.4 * len(row.description)))))
-        return row.description[start : start + 400]
+        return row.description[start : start + 320]

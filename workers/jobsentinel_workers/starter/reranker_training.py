@@ -32,12 +32,13 @@ class RerankerSettings:
 
     rank: int = 16
     alpha: float = 32.0
-    learning_rate: float = 4e-4
+    first_layer: int = 2
+    learning_rate: float = 6e-4
     head_learning_rate: float = 2e-3
-    steps: int = 700
+    steps: int = 360
     groups_a_step: int = 4
     warmup_share: float = 0.1
-    max_tokens: int = 96
+    max_tokens: int = 72
     pointwise_weight: float = 0.2
     seed: int = 7
 
@@ -51,7 +52,12 @@ def train_adapter(
     """Return a pair network with trained adapters; ``backbone.network`` is adapted in place."""
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
-    add_adapters(backbone.network, rank=settings.rank, alpha=settings.alpha)
+    add_adapters(
+        backbone.network,
+        rank=settings.rank,
+        alpha=settings.alpha,
+        first_layer=settings.first_layer,
+    )
     network = PairNetwork(backbone.network, backbone.hidden_size)
     tokenizer = ThreadTokenizer(backbone.tokenizer_json, max_tokens=settings.max_tokens)
     optimiser, schedule = _optimiser(network, settings)

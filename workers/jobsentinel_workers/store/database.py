@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import URL, Connection, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
 
 from jobsentinel.contract.errors import ConfigurationError
 from jobsentinel_workers.store.addresses import parse_address
@@ -40,17 +40,16 @@ class Database:
         """
         database = cls(parse_address(url))
         try:
-            revision = database.revision()
-            if migrate and revision != REVISION:
-                database.migrate()
-            elif revision != REVISION:
-                raise ConfigurationError(_out_of_date(database.address, revision))
-        except DatabaseError as error:
+            database._prepare(migrate)
+        except DBAPIError as error:
             database.close()
             reason = str(error.orig).strip()
             raise ConfigurationError(
                 f"the store at {database.address} cannot be used: {reason}"
             ) from error
+        except ConfigurationError:
+            database.close()
+            raise
         return database
 
     @property
@@ -68,7 +67,8 @@ class Database:
         """Open a write transaction: committed at the block's end, rolled back by an exception.
 
         One writer works at a time, on every database. Keep the block short and compute before it:
-        others wait up to 30 s, and a writer in Postgres that is idle for 60 s is rolled back.
+        others wait up to 30 s, and a writer in Postgres that is idle for 60 s is rolled back. A
+        second ``begin`` inside the block waits for the first one in vain.
         """
         with self._engines().writer.begin() as connection:
             yield connection
@@ -104,6 +104,14 @@ class Database:
     def close(self) -> None:
         """Close the pooled connections; the next use opens new ones."""
         self._engines().dispose()
+
+    def _prepare(self, migrate: bool) -> None:
+        revision = self.revision()
+        if revision == REVISION:
+            return
+        if not migrate:
+            raise ConfigurationError(_out_of_date(self.address, revision))
+        self.migrate()
 
     def _engines(self) -> Engines:
         pid = os.getpid()

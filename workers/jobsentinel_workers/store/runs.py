@@ -86,6 +86,29 @@ def create(
     return bool(insert_new(connection, runs, [row]))
 
 
+def reopen(connection: Connection, run_id: str, *, fencing_token: int) -> Run:
+    """Let a run that was queued, broke off, failed or was cancelled go on; its steps are kept.
+
+    Raises:
+        InvalidInput: no such run, or it is done.
+        LeaseLost: a worker with a higher fencing token has reported on this run.
+    """
+    run = _get_known(connection, run_id)
+    token = _checked_token(run, fencing_token)
+    if run.state == "done":
+        raise InvalidInput("state", f"run {run_id} is done and cannot be reopened")
+    values = {
+        "state": "running",
+        "error": None,
+        "finished_at": None,
+        "started_at": run.started_at or utc_now(),
+        "fencing_token": token,
+        "updated_at": utc_now(),
+    }
+    connection.execute(update_table(runs).where(runs.c.run_id == run_id).values(**values))
+    return _get_known(connection, run_id)
+
+
 def progress(
     connection: Connection,
     run_id: str,

@@ -1,0 +1,1 @@
+"""Measurements beside the peers: each pair in one run on one machine, reported as a ratio."""

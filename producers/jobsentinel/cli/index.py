@@ -1,0 +1,61 @@
+"""`jobsentinel index`: postings in, so that `rank` finds them without their being sent again."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from jobsentinel.cli.exit_codes import ExitCode, complain
+from jobsentinel.cli.json_lines import INPUT_FILE, Rows, skip_invalid_option
+from jobsentinel.cli.output import json_option, plural, print_json
+from jobsentinel.cli.postings_input import posting
+from jobsentinel.cli.session import Session, pass_session
+from jobsentinel.cli.waiting import Answers, bar, timeout_option
+from jobsentinel.contract import limits
+
+
+@click.command("index")
+@click.argument("file", type=INPUT_FILE)
+@click.option(
+    "--chunk",
+    type=click.IntRange(1, limits.MAX_POSTINGS_A_MESSAGE),
+    default=limits.DEFAULT_CHUNK_POSTINGS,
+    show_default=True,
+    help="Postings a job.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Index only the first so many postings.")
+@skip_invalid_option
+@timeout_option
+@json_option
+@pass_session
+def command(
+    session: Session,
+    /,
+    file: Path,
+    *,
+    chunk: int,
+    limit: int | None,
+    skip_invalid: bool,
+    timeout_s: float | None,
+    as_json: bool,
+) -> int:
+    """Store the postings in FILE (JSON Lines, - for stdin) with their embeddings."""
+    postings = Rows(file, posting, skip_invalid=skip_invalid, limit=limit)
+    total = postings.check()
+    indexed = unchanged = 0
+    with ExitStack() as stack:
+        producer = stack.enter_context(session.producer())
+        stream = producer.index(iter(postings), chunk_size=chunk)
+        answers = stack.enter_context(Answers(stream, timeout_s))
+        shown = stack.enter_context(bar("indexing", total))
+        for answer in answers:
+            indexed += answer.indexed
+            unchanged += answer.unchanged
+            shown.advance(answer.indexed + answer.unchanged)
+    if as_json:
+        print_json({"indexed": indexed, "unchanged": unchanged, "skipped": postings.skipped})
+    complain(f"{plural(indexed, 'posting')} new or changed, {unchanged:,} there already")
+    code = postings.settle()
+    return ExitCode.FAILED if answers.failed else code

@@ -1,0 +1,211 @@
+"""Reading JSON Lines: streamed, strict, and every fault told by file and line.
+
+A byte order mark, blank lines and Windows line ends are let pass; NaN, repeated keys, endless lines
+and anything that is not UTF-8 are not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Final, Generic, TypeVar
+
+import click
+
+from jobsentinel.cli.exit_codes import ExitCode, complain
+from jobsentinel.contract.base import first_duplicate
+from jobsentinel.contract.errors import InvalidInput
+
+T = TypeVar("T")
+
+MAX_LINE_BYTES: Final = 8 * 1024 * 1024
+MAX_FAULTS_LISTED: Final = 100
+_BOM: Final = b"\xef\xbb\xbf"
+
+INPUT_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+skip_invalid_option = click.option(
+    "--skip-invalid", is_flag=True, help="Leave bad lines out and list them on stderr (exit 3)."
+)
+
+
+class Rows(Generic[T]):
+    """The rows of a file, or of stdin when it is ``-``, made by ``parse`` from each line's value.
+
+    A row that ``parse`` refuses with `InvalidInput` ends the reading, and `settle` raises it once
+    the rows before it are dealt with; with ``skip_invalid`` it is left out and counted.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        parse: Callable[[object], T],
+        *,
+        skip_invalid: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        self._path = path
+        self._parse = parse
+        self._skip_invalid = skip_invalid
+        self._limit = limit
+        self._fault: InvalidInput | None = None
+        self._listed: list[str] = []
+        self.skipped = 0
+
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return "stdin" if str(self._path) == "-" else self._path.name
+
+    def __iter__(self) -> Iterator[T]:
+        self._fault, self._listed, self.skipped = None, [], 0
+        given = 0
+        with _opened(self._path) as stream:
+            for number, line in _lines(stream):
+                if self._limit is not None and given >= self._limit:
+                    return
+                try:
+                    row = self._row(number, line)
+                except InvalidInput as fault:
+                    if not self._skip_invalid:
+                        self._fault = fault
+                        return
+                    self._note(fault)
+                    continue
+                given += 1
+                yield row
+
+    def check(self) -> int | None:
+        """Read a regular file once before its rows are used, and count them.
+
+        So nothing of a bad file is sent. Of a pipe nothing can be known: then None.
+
+        Raises:
+            InvalidInput: names the first bad line.
+        """
+        if not self._path.is_file():
+            return None
+        count = sum(1 for _ in self)
+        self._raise_fault()
+        return count
+
+    def settle(self) -> ExitCode:
+        """Raise the fault that ended the reading, or list what was skipped; return the exit code.
+
+        Raises:
+            InvalidInput: see above.
+        """
+        for text in self._listed:
+            complain(f"skipped: {text}")
+        if self.skipped > len(self._listed):
+            complain(f"skipped: {self.skipped - len(self._listed):,} more")
+        self._raise_fault()
+        return ExitCode.PARTLY_DONE if self.skipped else ExitCode.DONE
+
+    def _raise_fault(self) -> None:
+        if self._fault:
+            raise self._fault
+
+    def _row(self, number: int, line: bytes) -> T:
+        try:
+            return self._parse(_decoded(line))
+        except InvalidInput as error:
+            where = f"{self.name}:{number}: {error.field}"
+            raise InvalidInput(where, error.problem) from None
+
+    def _note(self, fault: InvalidInput) -> None:
+        self.skipped += 1
+        if len(self._listed) < MAX_FAULTS_LISTED:
+            self._listed.append(str(fault))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    with path.open("rb") as stream:
+        yield stream
+
+
+def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield number and bytes of each line that is not blank; of an endless one, just too much."""
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(line) > MAX_LINE_BYTES:
+            _skip_rest(stream, line)
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        if line.strip():
+            yield number, line
+
+
+def _skip_rest(stream: IO[bytes], piece: bytes) -> None:
+    while piece and not piece.endswith(b"\n"):
+        piece = stream.readline(MAX_LINE_BYTES)
+
+
+def _decoded(line: bytes) -> object:
+    if len(line) > MAX_LINE_BYTES:
+        raise InvalidInput("line", f"is longer than {MAX_LINE_BYTES:,} bytes")
+    try:
+        value: object = json.loads(
+            line.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object
+        )
+    except InvalidInput:  # a ValueError too, from the hooks
+        raise
+    except UnicodeDecodeError as error:
+        raise InvalidInput("line", f"is not UTF-8 (byte {error.start + 1})") from None
+    except json.JSONDecodeError as error:
+        problem = f"is not JSON: {error.msg} at character {error.pos + 1}"
+        raise InvalidInput("line", f"{problem}; one object a line is expected") from None
+    except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
+        raise InvalidInput("line", "is not JSON that can be read: too deep or too long") from None
+    if isinstance(value, list):
+        raise InvalidInput("line", "is a list; write one object a line, without a list around them")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise InvalidInput("line", f"holds {name}, which is not JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        repeated = first_duplicate([name for name, _ in pairs])
+        raise InvalidInput(repeated[1] if repeated else "line", "is given twice")
+    return made
+
+
+def read_text(path: Path, field: str) -> str:
+    """Return a text file's content, or that of stdin for ``-``.
+
+    Raises:
+        InvalidInput: it is not UTF-8, or longer than a line of JSON may be.
+    """
+    with _opened(path) as stream:
+        raw = stream.read(MAX_LINE_BYTES + 1)
+    if len(raw) > MAX_LINE_BYTES:
+        raise InvalidInput(field, f"is longer than {MAX_LINE_BYTES:,} bytes")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(field, f"is not UTF-8 (byte {error.start + 1})") from None
+
+
+def all_rows(rows: Rows[T], field: str, limit: int) -> tuple[T, ...]:
+    """Return all rows of a file that goes into one message.
+
+    Raises:
+        InvalidInput: a bad line, or more than ``limit`` rows.
+    """
+    collected: list[T] = []
+    for row in rows:
+        if len(collected) == limit:
+            raise InvalidInput(field, f"has more than {limit:,} rows; at most {limit:,} are taken")
+        collected.append(row)
+    return tuple(collected)

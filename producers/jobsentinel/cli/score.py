@@ -1,0 +1,166 @@
+"""`jobsentinel score`: postings in, predictions out as they come."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from jobsentinel.cli.exit_codes import ExitCode, complain
+from jobsentinel.cli.json_lines import INPUT_FILE, Rows, read_text, skip_invalid_option
+from jobsentinel.cli.output import json_option, plural, print_json, print_table
+from jobsentinel.cli.postings_input import first_line, posting
+from jobsentinel.cli.predictions import category_name, predicted, prediction_columns
+from jobsentinel.cli.results_file import output_option, results_file
+from jobsentinel.cli.session import Session, pass_session
+from jobsentinel.cli.waiting import Answers, bar, timeout_option
+from jobsentinel.contract import limits
+from jobsentinel.contract.base import dump
+from jobsentinel.contract.postings import Posting
+from jobsentinel.contract.results import ModelStamp, PostingScore
+from jobsentinel.contract.tasks import BULK, INTERACTIVE
+
+
+@dataclass
+class Tally:
+    """What is kept of the scores that go by: the first rows, and sums over all."""
+
+    rows: int
+    titles: dict[str, str] = field(default_factory=dict)
+    first: list[PostingScore] = field(default_factory=list)
+    categories: Counter[str] = field(default_factory=Counter)
+    scored: int = 0
+    scams: int = 0
+    model: ModelStamp | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    def titled(self, postings: Rows[Posting]) -> Iterator[Posting]:
+        """Pass postings on, keeping the titles that the table will show."""
+        for item in postings:
+            if len(self.titles) < self.rows:
+                self.titles[item.id] = first_line(item)
+            yield item
+
+    def add(self, score: PostingScore) -> None:
+        """Take in one score."""
+        self.scored += 1
+        self.model = self.model or score.model
+        if len(self.first) < self.rows:
+            self.first.append(score)
+        if score.category:
+            self.categories[score.category.label] += 1
+        if score.scam and score.scam.is_scam:
+            self.scams += 1
+
+    def seconds(self) -> float:
+        """Return how long it has taken so far."""
+        return time.monotonic() - self.began
+
+
+@click.command("score")
+@click.argument("file", type=INPUT_FILE)
+@click.option(
+    "--profile",
+    type=INPUT_FILE,
+    metavar="FILE",
+    help="Text of a résumé: also say how well each posting matches it.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="Model to ask, several times for several; multi-task by default.",
+)
+@click.option(
+    "--chunk",
+    type=click.IntRange(1, limits.MAX_POSTINGS_A_MESSAGE),
+    default=limits.DEFAULT_CHUNK_POSTINGS,
+    show_default=True,
+    help="Postings a job.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Score only the first so many postings.")
+@click.option(
+    "--rows", type=click.IntRange(min=0), default=20, show_default=True, help="Rows of the table."
+)
+@skip_invalid_option
+@output_option
+@timeout_option
+@json_option
+@pass_session
+def command(
+    session: Session,
+    /,
+    file: Path,
+    *,
+    profile: Path | None,
+    models: tuple[str, ...],
+    chunk: int,
+    limit: int | None,
+    rows: int,
+    skip_invalid: bool,
+    output: Path | None,
+    timeout_s: float | None,
+    as_json: bool,
+) -> int:
+    """Score the postings in FILE (JSON Lines, - for stdin): category, salary, scam, match.
+
+    A row needs an id and a title or a description. A bad line in a file stops everything before
+    anything is sent; in a pipe, what came before it is scored.
+    """
+    postings = Rows(file, posting, skip_invalid=skip_invalid, limit=limit)
+    total = postings.check()
+    tally = Tally(0 if as_json else rows)
+    with ExitStack() as stack:
+        producer = stack.enter_context(session.producer())
+        stream = producer.score(
+            tally.titled(postings),
+            profile=None if profile is None else read_text(profile, "profile"),
+            models=models or ("multi-task",),
+            chunk_size=chunk,
+            queue=INTERACTIVE if total == 1 else BULK,
+        )
+        write = stack.enter_context(results_file(output))
+        answers = stack.enter_context(Answers(stream, timeout_s))
+        shown = stack.enter_context(bar("scoring", total, as_json=as_json))
+        for score in answers:
+            tally.add(score)
+            write(dump(score))
+            if as_json:
+                print_json(dump(score))
+            shown.advance()
+    if not as_json:
+        _print_table(tally)
+    complain(_summary(tally))
+    code = postings.settle()
+    return ExitCode.FAILED if answers.failed else code
+
+
+def _print_table(tally: Tally) -> None:
+    custom = sorted({name for score in tally.first for name in score.custom})
+    matched = any(score.match_quality is not None for score in tally.first)
+    rows = [
+        [score.posting_id, tally.titles.get(score.posting_id), *predicted(score, matched, custom)]
+        for score in tally.first
+    ]
+    if rows:
+        print_table(["id", "title", *prediction_columns(matched, custom)], rows)
+
+
+def _summary(tally: Tally) -> str:
+    parts = [f"{plural(tally.scored, 'posting')} scored in {tally.seconds():.1f} s"]
+    if tally.model:
+        stamp = tally.model
+        parts.append(f"{stamp.name} version {stamp.version} ({stamp.precision})")
+    if tally.categories:
+        parts.append(f"{plural(tally.scams, 'scam')} suspected")
+    lines = [", ".join(parts)]
+    if tally.scored > len(tally.first) and tally.first:
+        lines.append(f"shown: the first {len(tally.first)}; --rows, --json or --output give more")
+    common = ", ".join(f"{category_name(key)} {n:,}" for key, n in tally.categories.most_common(5))
+    return "\n".join([*lines, *([f"most: {common}"] if common else [])])

@@ -1,0 +1,76 @@
+"""`jobsentinel status`: what waits and what runs; the heavy wing adds its workers and its store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import click
+
+from jobsentinel.cli.exit_codes import complain
+from jobsentinel.cli.output import json_option, print_facts, print_json
+from jobsentinel.cli.session import Session, pass_session
+from jobsentinel.contract.tasks import QUEUES
+
+if TYPE_CHECKING:
+    from jobsentinel.settings import Settings
+
+PLUGIN_GROUP: Final = "jobsentinel.status"
+
+Report = Mapping[str, Any]
+
+
+@click.command("status")
+@json_option
+@pass_session
+def command(session: Session, as_json: bool) -> None:
+    """Show how many jobs wait, run and failed, which workers answer, and what is stored."""
+    with session.producer() as producer:
+        counts = producer.depths()
+    report: dict[str, Any] = {
+        "redis": without_password(session.settings.resolve_redis_url()),
+        "waiting": {queue: counts.pop(queue) for queue in QUEUES},
+        **counts,
+        **_reports_of_plugins(session.settings),
+    }
+    if as_json:
+        print_json(report)
+        return
+    print_facts(_flat(report))
+    if report.get("workers") == []:
+        complain("no worker answers; `jobsentinel up` starts some on this machine")
+
+
+def without_password(url: str) -> str:
+    """Return an address that may be shown to anybody."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    hidden = f"{user.partition(':')[0]}:***@" if at else ""
+    return parts._replace(netloc=f"{hidden}{host}").geturl()
+
+
+def _reports_of_plugins(settings: Settings) -> Report:
+    found: dict[str, Any] = {}
+    for entry in entry_points(group=PLUGIN_GROUP):
+        try:
+            report: Callable[[Settings], Report] = entry.load()
+            found.update(report(settings))
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("jobsentinel"):
+                raise
+            complain('to see workers and store too: pip install "jobsentinel-ml[workers]"')
+    return found
+
+
+def _flat(report: Report) -> dict[str, object]:
+    lines: dict[str, object] = {}
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            lines.update({f"{name} {key}": inner for key, inner in value.items()})
+        elif isinstance(value, list):
+            lines[name] = ", ".join(map(str, value)) or None
+        else:
+            lines[name] = value
+    return lines

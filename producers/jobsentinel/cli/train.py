@@ -1,0 +1,185 @@
+"""`jobsentinel train`: a run in the training pool, followed to its end unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import click
+
+from jobsentinel.cli.exit_codes import ExitCode, complain
+from jobsentinel.cli.json_lines import INPUT_FILE, Rows, all_rows
+from jobsentinel.cli.output import json_option, print_facts, print_json
+from jobsentinel.cli.session import Session, pass_session
+from jobsentinel.cli.waiting import Bar, bar, wait_for
+from jobsentinel.contract import limits
+from jobsentinel.contract.base import Message, dump
+from jobsentinel.contract.requests import (
+    ClassificationRow,
+    FineTuneMethod,
+    FineTuneTask,
+    MultiTaskRow,
+    RegressionRow,
+    SimilarityRow,
+)
+from jobsentinel.contract.results import TrainResult
+from jobsentinel.handles import JobHandle
+from jobsentinel.producer import Producer
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ROW_OF: dict[str, type[Message]] = {
+    "classification": ClassificationRow,
+    "regression": RegressionRow,
+    "similarity": SimilarityRow,
+}
+
+
+def _training_options(function: F) -> F:
+    for option in (
+        json_option,
+        click.option("--no-wait", is_flag=True, help="Print the job's id and leave."),
+        click.option("--no-promote", is_flag=True, help="Register the version, do not serve it."),
+        click.option("--seed", type=int, help="Repeats a run."),
+        click.option("--learning-rate", type=float, help="Step size; the method has a default."),
+        click.option("--batch-size", type=int, help="Rows a step."),
+        click.option("--epochs", type=int, help="Passes over the rows."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group("train")
+def command() -> None:
+    """Train models on labelled rows; a new version serves as soon as it is done."""
+
+
+@command.command("fine-tune")
+@click.argument("name")
+@click.argument("file", type=INPUT_FILE)
+@click.option("--task", type=click.Choice(get_args(FineTuneTask)), required=True)
+@click.option(
+    "--method",
+    type=click.Choice(get_args(FineTuneMethod)),
+    help="What is trained: the head alone (default), the top two layers too, or everything.",
+)
+@_training_options
+@pass_session
+def fine_tune(session: Session, /, name: str, file: Path, task: str, **options: Any) -> int:
+    """Train the model NAME on the rows in FILE (JSON Lines, - for stdin).
+
+    \b
+    classification  {"text": ..., "label": "..."}
+    regression      {"text": ..., "value": 1.5}
+    similarity      {"text_a": ..., "text_b": ..., "score": 0..1}
+    """
+    rows = _rows(file, _ROW_OF[task])
+    return _run(
+        session,
+        lambda producer, given: producer.fine_tune(name, rows, task=task, **given),
+        options,
+    )
+
+
+@command.command("multi-task")
+@click.argument("file", type=INPUT_FILE, required=False)
+@click.option(
+    "--method",
+    type=click.Choice(("head", "full")),
+    help="What is trained: the heads alone (default), or the encoder too.",
+)
+@_training_options
+@pass_session
+def multi_task(session: Session, /, file: Path | None, **options: Any) -> int:
+    """Train the scoring model on the rows in FILE, or on the labels stored so far.
+
+    A row has a text and one or more of category, salary_year_usd, scam (true or false) and match
+    (0 to 1).
+    """
+    rows = None if file is None else _rows(file, MultiTaskRow)
+    return _run(session, lambda producer, given: producer.train_multi_task(rows, **given), options)
+
+
+@command.command("cancel")
+@click.argument("job_id")
+@json_option
+@pass_session
+def cancel(session: Session, job_id: str, as_json: bool) -> int:
+    """Ask that a training job be dropped; it stops at its next step."""
+    with session.producer() as producer:
+        before = producer.handle(job_id, "fine_tune").cancel()
+    if as_json:
+        print_json({"job_id": job_id, "was": before})
+    complain(f"job {job_id} was {before}")
+    return ExitCode.DONE if before in {"queued", "running", "cancelled"} else ExitCode.FAILED
+
+
+def _rows(file: Path, kind: type[Message]) -> tuple[Message, ...]:
+    rows = Rows(file, kind.parse)
+    found = all_rows(rows, "rows", limits.MAX_TRAINING_ROWS)
+    rows.settle()
+    return found
+
+
+Send = Callable[[Producer, dict[str, Any]], JobHandle[TrainResult]]
+
+
+def _run(session: Session, send: Send, options: dict[str, Any]) -> int:
+    as_json, no_wait = options.pop("as_json"), options.pop("no_wait")
+    given = {name: value for name, value in options.items() if value is not None}
+    given["promote"] = not given.pop("no_promote")
+    with session.producer() as producer:
+        handle = send(producer, given)
+        if no_wait:
+            return _leave(handle, as_json)
+        try:
+            result = _follow(handle)
+        except KeyboardInterrupt:
+            complain(f"the run goes on: `jobsentinel runs show {handle.job_id}`")
+            raise
+    _print(result, as_json)
+    return ExitCode.DONE
+
+
+def _leave(handle: JobHandle[TrainResult], as_json: bool) -> int:
+    if as_json:
+        print_json({"job_id": handle.job_id, "state": handle.state()})
+    else:
+        click.echo(handle.job_id)
+    complain(f"follow it with `jobsentinel runs show {handle.job_id}`")
+    return ExitCode.DONE
+
+
+def _follow(handle: JobHandle[TrainResult]) -> TrainResult:
+    complain(f"job {handle.job_id}")
+    with bar("waiting for a worker", None) as shown:
+        return wait_for(handle, on_wait=lambda: _show_progress(handle, shown))
+
+
+def _show_progress(handle: JobHandle[TrainResult], shown: Bar) -> None:
+    report = handle.progress()
+    if report is None:
+        return
+    loss = report.get("loss")
+    text = "training" if loss is None else f"training, loss {loss:.4f}"
+    shown.show(report.get("step", 0), report.get("total_steps"), text)
+
+
+def _print(result: TrainResult, as_json: bool) -> None:
+    if as_json:
+        print_json(dump(result))
+    else:
+        print_facts(
+            {
+                "model": f"{result.model} version {result.version}",
+                "in service": result.promoted,
+                "run": result.run_id,
+                "took": f"{result.seconds:.1f} s",
+                **result.metrics,
+            }
+        )
+    if not result.promoted:
+        complain(
+            f"put it into service: `jobsentinel models promote {result.model} {result.version}`"
+        )
