@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobsentinel_workers.active_learning import QueryStrategy, select
@@ -174,6 +174,7 @@ def test_an_empty_pool_gives_an_empty_selection(strategy: QueryStrategy) -> None
     assert (len(chosen.scores), chosen.picks) == (0, ())
 
 
+@settings(deadline=None)
 @given(
     strategy=st.sampled_from(list(QueryStrategy)),
     size=st.integers(1, 30),

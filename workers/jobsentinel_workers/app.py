@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 from jobsentinel.contract.tasks import BULK, QUEUES, TASKS
 from jobsentinel.settings import Settings
@@ -59,7 +59,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_serializer": "msgpack",
         "result_serializer": "msgpack",
         "event_serializer": "msgpack",
-        "task_queues": [Queue(name, routing_key=name) for name in QUEUES],
+        "task_queues": [_queue(name) for name in QUEUES],
         "task_default_queue": BULK,
         "task_create_missing_queues": False,
         "task_routes": {task.wire_name: {"queue": task.queue} for task in TASKS.values()},
@@ -94,6 +94,11 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "redis_socket_keepalive": True,
         "redis_backend_health_check_interval": 25,
     }
+
+
+def _queue(name: str) -> Any:
+    make: Any = Queue  # untyped in kombu
+    return make(name, routing_key=name)
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from jobsentinel.contract.errors import (
     JobFailed,
     JobSentinelError,
     QueueUnavailable,
+    ResultTimeout,
 )
 
 
@@ -77,6 +78,9 @@ def code_of(error: JobSentinelError) -> ExitCode:
 def told_shortly(error: JobSentinelError) -> str:
     """Return an error as one line; of a worker's traceback, only what it ends with."""
     text = str(error)
+    if isinstance(error, ResultTimeout):
+        text = text.removesuffix("; ask again later")
+        return f"{text}; the same command gets its answer later"
     if not isinstance(error, JobFailed):
         return text
     before, marker, traceback = text.partition("Traceback (most recent call last):")

@@ -46,6 +46,7 @@ def command(
     total = postings.check()
     indexed = unchanged = 0
     with ExitStack() as stack:
+        stack.enter_context(postings)
         producer = stack.enter_context(session.producer())
         stream = producer.index(iter(postings), chunk_size=chunk)
         answers = stack.enter_context(Answers(stream, timeout_s))
@@ -57,5 +58,4 @@ def command(
     if as_json:
         print_json({"indexed": indexed, "unchanged": unchanged, "skipped": postings.skipped})
     complain(f"{plural(indexed, 'posting')} new or changed, {unchanged:,} there already")
-    code = postings.settle()
-    return ExitCode.FAILED if answers.failed else code
+    return ExitCode.FAILED if answers.failed else postings.settle()

@@ -35,7 +35,8 @@ class Rows(Generic[T]):
     """The rows of a file, or of stdin when it is ``-``, made by ``parse`` from each line's value.
 
     A row that ``parse`` refuses with `InvalidInput` ends the reading, and `settle` raises it once
-    the rows before it are dealt with; with ``skip_invalid`` it is left out and counted.
+    the rows before it are dealt with; with ``skip_invalid`` it is left out and counted. At the end
+    of a ``with`` block the skipped rows are told, whatever ended it.
     """
 
     def __init__(
@@ -91,16 +92,23 @@ class Rows(Generic[T]):
         self._raise_fault()
         return count
 
-    def settle(self) -> ExitCode:
-        """Raise the fault that ended the reading, or list what was skipped; return the exit code.
+    def __enter__(self) -> Rows[T]:
+        return self
 
-        Raises:
-            InvalidInput: see above.
-        """
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for text in self._listed:
             complain(f"skipped: {text}")
         if self.skipped > len(self._listed):
             complain(f"skipped: {self.skipped - len(self._listed):,} more")
+        if kind is not None and self._fault:
+            complain(f"stopped reading: {self._fault}")
+
+    def settle(self) -> ExitCode:
+        """Return the exit code for what was read.
+
+        Raises:
+            InvalidInput: the fault that ended the reading.
+        """
         self._raise_fault()
         return ExitCode.PARTLY_DONE if self.skipped else ExitCode.DONE
 
@@ -197,15 +205,17 @@ def read_text(path: Path, field: str) -> str:
         raise InvalidInput(field, f"is not UTF-8 (byte {error.start + 1})") from None
 
 
-def all_rows(rows: Rows[T], field: str, limit: int) -> tuple[T, ...]:
-    """Return all rows of a file that goes into one message.
+def all_rows(rows: Rows[T], field: str, limit: int) -> tuple[tuple[T, ...], ExitCode]:
+    """Return all rows of a file that goes into one message, and the exit code for them.
 
     Raises:
         InvalidInput: a bad line, or more than ``limit`` rows.
     """
     collected: list[T] = []
-    for row in rows:
-        if len(collected) == limit:
-            raise InvalidInput(field, f"has more than {limit:,} rows; at most {limit:,} are taken")
-        collected.append(row)
-    return tuple(collected)
+    with rows:
+        for row in rows:
+            if len(collected) == limit:
+                problem = f"{rows.name} has more than {limit:,} rows, which one request may hold"
+                raise InvalidInput(field, problem)
+            collected.append(row)
+    return tuple(collected), rows.settle()

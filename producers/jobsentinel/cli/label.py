@@ -37,7 +37,7 @@ def add(
     labels = Rows(file, Label.parse, skip_invalid=skip_invalid)
     total = labels.check()
     stored = unchanged = 0
-    with session.producer() as producer, bar("storing labels", total) as shown:
+    with labels, session.producer() as producer, bar("storing labels", total) as shown:
         for chunk in _chunks(labels):
             answer = wait_for(producer.add_labels(chunk), timeout_s=timeout_s)
             stored += answer.stored

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import click
 from rich import box
@@ -19,17 +19,19 @@ from rich.text import Text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_LEAST_WIDTH: Final = 8
+"""To which a column that gives way may shrink."""
+_GREATEST_WIDTH: Final = 36
+"""Of any other column, such that a job's id is never cut."""
+_GAP: Final = 2
+"""Between two columns."""
+
 
 def json_option(command: F) -> F:
     """Add ``--json``, which reaches the command as ``as_json``."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON on stdout, a row a line."
     )(command)
-
-
-def out() -> Console:
-    """Return the console for answers."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def err() -> Console:
@@ -48,35 +50,46 @@ def json_line(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """Return an empty table; a column's name after ``>`` is aligned to the right."""
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
-    for name in columns:
-        right = name.startswith(">")
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table of plain values and styled texts; None becomes a dash.
+
+    A column's name says how it behaves: ``>`` is aligned to the right, ``~`` gives way when the
+    terminal is narrow, ``~~`` takes several lines then.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    needed = [
+        max([len(name.lstrip(">~")), *(row[i].cell_len for row in cells)])
+        for i, name in enumerate(columns)
+    ]
+    made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for name, width in zip(columns, _fitted(columns, needed), strict=True):
         made.add_column(
-            Text(name.removeprefix(">")),
-            justify="right" if right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
+            Text(name.lstrip(">~")),
+            justify="right" if name.startswith(">") else "left",
+            width=width,
+            no_wrap=not name.startswith("~~"),
+            overflow="fold" if name.startswith("~~") else "ellipsis",
         )
-    return made
+    for row in cells:
+        made.add_row(*row)
+    print_whole(made)
 
 
-def add_row(table: Table, cells: Iterable[object]) -> None:
-    """Add a row of plain values or styled texts; None becomes a dash."""
-    table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in cells))
+def _cell(value: object) -> Text:
+    return value if isinstance(value, Text) else Text(shown(value))
 
 
-def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, wrapped: Sequence[str] = ()
-) -> None:
-    """Print a table of plain values; columns named in ``wrapped`` may take several lines."""
-    made = table(*columns)
-    for column in made.columns:
-        column.no_wrap = str(column.header) not in wrapped
-    for row in rows:
-        add_row(made, row)
-    out().print(made)
+def _fitted(columns: Sequence[str], needed: Sequence[int]) -> list[int]:
+    """Return the widths of columns: those that give way share what the others leave."""
+    giving_way = [i for i, name in enumerate(columns) if name.startswith("~")]
+    widths = [0 if i in giving_way else min(n, _GREATEST_WIDTH) for i, n in enumerate(needed)]
+    left = Console().width - _GAP * (len(columns) - 1) - sum(widths)
+    # The narrowest first, so that what it does not use goes to the wider ones.
+    for rank, i in enumerate(sorted(giving_way, key=lambda i: needed[i])):
+        share = max(_LEAST_WIDTH, left // (len(giving_way) - rank))
+        widths[i] = min(needed[i], share)
+        left -= widths[i]
+    return widths
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
@@ -86,7 +99,15 @@ def print_facts(facts: Mapping[str, object]) -> None:
     made.add_column(overflow="fold")
     for name, value in facts.items():
         made.add_row(Text(name, style="bold"), Text(shown(value)))
-    out().print(made)
+    print_whole(made)
+
+
+def print_whole(made: Table) -> None:
+    """Print a table without the blanks that fill its lines up."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(made)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def shown(value: object) -> str:

@@ -14,7 +14,7 @@ from jobsentinel.contract.results import CustomPrediction, PostingScore, SalaryP
 def prediction_columns(matched: bool, custom: Sequence[str]) -> list[str]:
     """Return the columns that `predicted` fills."""
     match = [">match"] if matched else []
-    return ["category", ">sure", ">USD a year", ">scam", *match, *custom]
+    return ["~category", ">sure", ">USD a year", ">scam", *match, *(f"~{name}" for name in custom)]
 
 
 def predicted(score: PostingScore, matched: bool, custom: Sequence[str]) -> list[object]:

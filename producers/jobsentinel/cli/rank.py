@@ -65,11 +65,10 @@ def command(
     """Rank postings for the text in QUERY_FILE (- for stdin), such as a résumé."""
     query = _query(query_file, text)
     titles: dict[str, str] = {}
-    code, candidates = ExitCode.DONE, None
+    candidates, code = None, ExitCode.DONE
     if candidates_file is not None:
         rows = Rows(candidates_file, candidate, skip_invalid=skip_invalid)
-        candidates = all_rows(rows, "candidates", limits.MAX_CANDIDATES)
-        code = rows.settle()
+        candidates, code = all_rows(rows, "candidates", limits.MAX_CANDIDATES)
         titles = {item.id: first_line(item) for item in candidates}
     with session.producer() as producer, waiting_note("ranking"):
         handle = producer.rerank(
@@ -95,8 +94,8 @@ def _query(file: Path | None, text: str | None) -> str:
 
 
 def _print_table(result: RerankResult, titles: dict[str, str]) -> None:
-    posting = ["posting"] if titles else []
-    columns = [">#", "id", *posting, ">score", ">bi-encoder", ">cross-encoder"]
+    posting = ["~posting"] if titles else []
+    columns = [">#", "id", *posting, ">score", ">bi-encoder", ">cross-enc."]
     rows = [
         [
             item.rank,

@@ -25,7 +25,8 @@ output_option = click.option(
 def results_file(path: Path | None) -> Iterator[Write]:
     """Give a function that writes a row; without a path it writes nothing.
 
-    Rows go to ``<name>.part``, which takes the name at the end; after an error it stays as it is.
+    Rows go to ``<name>.part``, which takes the name at the end; after an error it stays for who
+    wants what is in it.
     """
     if path is None:
         yield lambda _row: None
@@ -35,8 +36,13 @@ def results_file(path: Path | None) -> Iterator[Write]:
         stream = part.open("wb")
     except OSError as error:
         raise click.BadParameter(f"{part}: {error.strerror}", param_hint="--output") from None
-    with stream:
-        yield lambda row: _write(stream.write, row)
+    try:
+        with stream:
+            yield lambda row: _write(stream.write, row)
+    except BaseException:
+        if not part.stat().st_size:
+            part.unlink()
+        raise
     part.replace(path)
 
 

@@ -36,6 +36,7 @@ class Tally:
     categories: Counter[str] = field(default_factory=Counter)
     scored: int = 0
     scams: int = 0
+    matched: int = 0
     model: ModelStamp | None = None
     began: float = field(default_factory=time.monotonic)
 
@@ -54,8 +55,8 @@ class Tally:
             self.first.append(score)
         if score.category:
             self.categories[score.category.label] += 1
-        if score.scam and score.scam.is_scam:
-            self.scams += 1
+        self.scams += bool(score.scam and score.scam.is_scam)
+        self.matched += score.match_quality is not None
 
     def seconds(self) -> float:
         """Return how long it has taken so far."""
@@ -117,6 +118,7 @@ def command(
     total = postings.check()
     tally = Tally(0 if as_json else rows)
     with ExitStack() as stack:
+        stack.enter_context(postings)
         producer = stack.enter_context(session.producer())
         stream = producer.score(
             tally.titled(postings),
@@ -137,8 +139,9 @@ def command(
     if not as_json:
         _print_table(tally)
     complain(_summary(tally))
-    code = postings.settle()
-    return ExitCode.FAILED if answers.failed else code
+    if profile is not None and tally.scored and not tally.matched:
+        complain("no match was predicted: the scoring model in service was not trained for it")
+    return ExitCode.FAILED if answers.failed else postings.settle()
 
 
 def _print_table(tally: Tally) -> None:
@@ -149,7 +152,7 @@ def _print_table(tally: Tally) -> None:
         for score in tally.first
     ]
     if rows:
-        print_table(["id", "title", *prediction_columns(matched, custom)], rows)
+        print_table(["id", "~title", *prediction_columns(matched, custom)], rows)
 
 
 def _summary(tally: Tally) -> str:

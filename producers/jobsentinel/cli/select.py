@@ -57,8 +57,7 @@ def command(
 ) -> int:
     """Choose samples to label from FILE: JSON Lines of postings, or of id and text."""
     rows = Rows(file, sample, skip_invalid=skip_invalid)
-    samples = all_rows(rows, "samples", limits.MAX_SAMPLES)
-    code = rows.settle()
+    samples, code = all_rows(rows, "samples", limits.MAX_SAMPLES)
     with session.producer() as producer, waiting_note("selecting"):
         handle = producer.select(
             samples, strategy=strategy, num_samples=num, model=model, seed=seed
@@ -69,12 +68,11 @@ def command(
         print_json(dump(result))
     elif result.picks:
         print_table(
-            [">#", "id", "sample", ">score", "reason"],
+            [">#", "id", "~sample", ">score", "~~reason"],
             [
                 [place, pick.id, titles.get(pick.id), f"{pick.score:.3f}", pick.reason]
                 for place, pick in enumerate(result.picks, start=1)
             ],
-            wrapped=("reason",),
         )
     chosen = plural(len(result.picks), "sample")
     complain(f"{chosen} chosen out of {len(samples):,} by {result.strategy}, seed {result.seed}")

@@ -116,10 +116,7 @@ def cancel(session: Session, job_id: str, as_json: bool) -> int:
 
 
 def _rows(file: Path, kind: type[Message]) -> tuple[Message, ...]:
-    rows = Rows(file, kind.parse)
-    found = all_rows(rows, "rows", limits.MAX_TRAINING_ROWS)
-    rows.settle()
-    return found
+    return all_rows(Rows(file, kind.parse), "rows", limits.MAX_TRAINING_ROWS)[0]
 
 
 Send = Callable[[Producer, dict[str, Any]], JobHandle[TrainResult]]

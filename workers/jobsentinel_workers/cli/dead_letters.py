@@ -43,18 +43,16 @@ def list_letters(
             print_json(_plain(letter))
     elif found:
         print_table(
-            ["job", "reason", ">tries", "when", "error"],
+            ["job", "reason", "when", "~~error"],
             [
                 [
                     letter.job_id,
                     letter.reason,
-                    letter.attempts,
                     minute(letter.created_at),
                     last_line(letter.error),
                 ]
                 for letter in found
             ],
-            wrapped=("error",),
         )
     else:
         complain("no dead letters")

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobsentinel.cli.exit_codes import ExitCode, complain
-from jobsentinel.cli.output import json_option, out, print_json
+from jobsentinel.cli.output import json_option, print_json, print_whole
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel_workers.cli.finding import Finding
 
@@ -37,10 +37,10 @@ def command(session: Session, as_json: bool) -> int:
 def _print(finding: Finding) -> None:
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(width=4)
-    line.add_column(width=16)
+    line.add_column(width=18)
     line.add_column(overflow="fold")
     found = Text(finding.found)
     if finding.advice:
         found.append(f"\n-> {finding.advice}", style=_STYLES[finding.level])
     line.add_row(Text(finding.level, style=_STYLES[finding.level]), Text(finding.name), found)
-    out().print(line)
+    print_whole(line)

@@ -51,7 +51,7 @@ def list_models(session: Session, name: str | None, as_json: bool) -> int:
             print_json(version.as_dict())
     elif found:
         print_table(
-            ["model", ">version", "serves", "kind", "label", "made", "main metric"],
+            ["model", ">version", "serves", "~kind", "~label", "made", "~main metric"],
             [
                 [
                     each.name,

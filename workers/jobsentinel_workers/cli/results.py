@@ -119,7 +119,7 @@ def _print_scores(found: list[StoredResult]) -> None:
     custom = sorted({name for _, score in scores for name in score.custom})
     matched = any(score.match_quality is not None for _, score in scores)
     print_table(
-        ["posting", *prediction_columns(matched, custom), "model", "when"],
+        ["posting", *prediction_columns(matched, custom), "~model", "when"],
         [
             [
                 score.posting_id,
@@ -143,7 +143,7 @@ def _scores(found: list[StoredResult]) -> Iterator[tuple[StoredResult, PostingSc
 def _print_others(found: list[StoredResult]) -> None:
     if found:
         print_table(
-            ["item", "task", "when", "result"],
+            ["item", "task", "when", "~result"],
             [
                 [
                     each.item_id,

@@ -44,14 +44,12 @@ def list_runs(session: Session, state: str | None, limit: int, as_json: bool) ->
         complain("no runs; `jobsentinel train --help` shows how to start one")
         return
     print_table(
-        ["run", "task", "state", ">step", ">loss", "model", "since"],
+        ["run", "state", ">step", "~model", "since"],
         [
             [
                 run.run_id,
-                run.task,
                 run.state,
                 _steps(run),
-                run.loss,
                 _model(run),
                 minute(run.created_at),
             ]

@@ -10,8 +10,8 @@ limit_option = click.option(
 
 
 def minute(timestamp: str | None) -> str | None:
-    """Return a stored time as date and minute, in UTC as it is stored."""
-    return timestamp and timestamp[:16].replace("T", " ")
+    """Return a stored time as month, day and minute, in UTC as it is stored."""
+    return timestamp and timestamp[5:16].replace("T", " ")
 
 
 def last_line(text: str) -> str:

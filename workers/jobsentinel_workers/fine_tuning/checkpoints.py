@@ -112,16 +112,20 @@ class CheckpointFolder:
         Raises:
             ModelCorrupted: there are checkpoints and none is sound.
         """
-        damage: ModelCorrupted | None = None
+        damaged: list[tuple[Path, ModelCorrupted]] = []
         for folder in reversed(self._steps()):
             try:
-                return self._read(folder)
+                checkpoint = self._read(folder)
             except ModelCorrupted as error:
                 # The one before is as true, only older; the repeated steps cost time, not truth.
                 logger.warning("checkpoint_damaged folder=%s problem=%s", folder, error)
-                damage = error
-        if damage is not None:
-            raise damage
+                damaged.append((folder, error))
+            else:
+                for path, _ in damaged:
+                    discard_folder(path)
+                return checkpoint
+        if damaged:
+            raise damaged[0][1]
         return None
 
     def _read(self, folder: Path) -> Checkpoint:
@@ -144,7 +148,8 @@ class CheckpointFolder:
         for file, tensors in groups.items():
             save_file(dict(tensors), staged / file)
         hashes = {file: _hash(staged / file) for file in groups}
-        (staged / STATE_FILE).write_bytes(encode_json({**state, "sha256": hashes}))
+        sealed = {**state, "sha256": hashes}
+        (staged / STATE_FILE).write_bytes(encode_json(sealed | {"seal": _seal(sealed)}))
         discard_folder(self.root / name)
         publish_folder(staged, self.root / name)
         return self.root / name
@@ -165,15 +170,22 @@ def _step_name(state: Mapping[str, Any]) -> str:
 
 
 def _best_named_by(folder: Path) -> str | None:
-    step = _read_state(folder)["best_step"]
+    try:
+        step = _read_state(folder).get("best_step")
+    except ModelCorrupted:
+        # A damaged step names nothing, and the newer one beside it is sound.
+        return None
     return None if step is None else f"best-{step:08d}"
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = json.loads((folder / STATE_FILE).read_bytes())
-    except (OSError, ValueError) as error:
-        raise ModelCorrupted(f"{folder / STATE_FILE} cannot be read: {error}") from error
+        seal = state.pop("seal")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ModelCorrupted(f"{folder / STATE_FILE} cannot be read: {error!r}") from error
+    if seal != _seal(state):
+        raise ModelCorrupted(f"{folder / STATE_FILE} was changed after it was written")
     return state
 
 
@@ -186,6 +198,10 @@ def _read_tensors(folder: Path, file: str, state: Mapping[str, Any]) -> dict[str
     if hashlib.sha256(content).hexdigest() != state.get("sha256", {}).get(file):
         raise ModelCorrupted(f"{path} differs from the SHA-256 in its {STATE_FILE}")
     return load(content)
+
+
+def _seal(state: Mapping[str, Any]) -> str:
+    return hashlib.sha256(encode_json(state)).hexdigest()
 
 
 def _hash(path: Path) -> str:

@@ -30,7 +30,7 @@ class Schedule:
 
 DEFAULT_SCHEDULES: Final = MappingProxyType(
     {
-        "head": Schedule(epochs=60, batch_size=32, learning_rate=3e-3, patience=8),
+        "head": Schedule(epochs=100, batch_size=32, learning_rate=1e-3, patience=10),
         "top2": Schedule(epochs=6, batch_size=16, learning_rate=1e-4, patience=2),
         "full": Schedule(epochs=4, batch_size=16, learning_rate=5e-5, patience=2),
     }

@@ -6,15 +6,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-import numpy as np
-
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel
 from jobsentinel_workers.inference.embeddings import embed
 from jobsentinel_workers.inference.serving import RERANKER, ServingModels
 from jobsentinel_workers.multi_task import scored_text
-from jobsentinel_workers.reranking import Candidate, HybridRanker
+from jobsentinel_workers.reranking import Candidate, HybridRanker, RankedCandidate
 from jobsentinel_workers.store import Database, VectorIndex, embeddings, postings
 
 _indexes: dict[tuple[int, str], VectorIndex] = {}
@@ -120,8 +118,13 @@ def index_of(database: Database, encoder_id: str) -> VectorIndex:
         return _indexes[key]
 
 
-def _ranked_posting(candidate: object) -> results.RankedPosting:
-    fields = {name: getattr(candidate, name) for name in results.RankedPosting.model_fields}
+def _ranked_posting(candidate: RankedCandidate) -> results.RankedPosting:
     return results.RankedPosting(
-        **{k: float(v) if isinstance(v, np.floating) else v for k, v in fields.items()}
+        id=candidate.id,
+        rank=candidate.rank,
+        score=candidate.score,
+        bi_encoder_score=candidate.bi_encoder_score,
+        bi_encoder_rank=candidate.bi_encoder_rank,
+        cross_encoder_score=candidate.cross_encoder_score,
+        cross_encoder_rank=candidate.cross_encoder_rank,
     )

@@ -124,7 +124,9 @@ def _posting_score(
 
 
 def _category(answer: Prediction | None) -> results.CategoryPrediction | None:
-    return answer and results.CategoryPrediction(
+    if answer is None:
+        return None
+    return results.CategoryPrediction(
         label=answer["class"],
         probability=_unit(answer["probability"]),
         probabilities=answer["probabilities"],
@@ -132,13 +134,15 @@ def _category(answer: Prediction | None) -> results.CategoryPrediction | None:
 
 
 def _salary(answer: Prediction | None) -> results.SalaryPrediction | None:
-    return answer and results.SalaryPrediction(
-        value=answer["value"], low=answer["low"], high=answer["high"]
-    )
+    if answer is None:
+        return None
+    return results.SalaryPrediction(value=answer["value"], low=answer["low"], high=answer["high"])
 
 
 def _scam(answer: Prediction | None) -> results.ScamPrediction | None:
-    return answer and results.ScamPrediction(
+    if answer is None:
+        return None
+    return results.ScamPrediction(
         probability=_unit(answer["probability"]),
         is_scam=answer["prediction"],
         threshold=_unit(answer["threshold"]),

@@ -121,6 +121,12 @@ def write_config(directory: Path, settings: dict[str, Any]) -> None:
     (directory / CONFIG_FILE).write_text(text, encoding="utf-8")
 
 
+def update_fusion(directory: Path, fusion: Fusion) -> None:
+    """Replace the fusion weights of the reranker in ``directory``."""
+    config, _ = _read(directory)
+    write_config(directory, config | {"fusion": asdict(fusion)})
+
+
 def _read(folder: Path) -> tuple[dict[str, Any], Tensors]:
     try:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import save_file
 
 from jobsentinel_workers.encoders import TextEncoder, load_backbone
-from jobsentinel_workers.reranking.adapters import adapter_state
+from jobsentinel_workers.reranking import CrossEncoderReranker, Fusion, PairLimits
+from jobsentinel_workers.reranking.cross_encoder import save_reranker, update_fusion
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 from jobsentinel_workers.starter.open_data import (
     Occupation,
@@ -24,10 +24,20 @@ from jobsentinel_workers.starter.ranking_data import (
     PostingGroups,
     RankingGroup,
 )
+from jobsentinel_workers.starter.ranking_evaluation import (
+    compare,
+    fit_fusion,
+    held_out_occupation_lists,
+    posting_lists,
+    score_lists,
+    vacancy_lists,
+)
 from jobsentinel_workers.starter.reranker_training import Draw, RerankerSettings, train_adapter
 from jobsentinel_workers.starter.splits import split
 
 HELD_OUT_SHARE = 0.1
+
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +59,7 @@ def read_ranking_data(data: Path, seed: int) -> RankingData:
     )
 
 
-def train_reranker(
-    data: RankingData, settings: RerankerSettings, log: Callable[[str], None]
-) -> PairNetwork:
+def train_reranker(data: RankingData, settings: RerankerSettings, log: Log) -> PairNetwork:
     """Return the trained pair network."""
     encoder = TextEncoder.load(precision="fp32")
     occupations = OccupationGroups(OccupationPool.embed(data.occupations, encoder), encoder)
@@ -68,9 +76,58 @@ def _mix(occupations: OccupationGroups, postings: PostingGroups) -> Draw:
     return draw
 
 
-def save_weights(network: PairNetwork, path: Path) -> None:
-    """Write the adapters and the head as safetensors."""
-    adapters = adapter_state(network.transformer)
-    tensors = {f"adapter.{name}": value.contiguous() for name, value in adapters.items()}
-    tensors |= {f"head.{name}": value.detach() for name, value in network.head.state_dict().items()}
-    save_file(tensors, path)
+@dataclass(frozen=True, slots=True)
+class RerankerBuild:
+    """A trained reranker on disk and what it achieves, by kind of query."""
+
+    folder: Path
+    metrics: dict[str, dict[str, float]]
+
+
+def build_reranker(
+    data: Path, out: Path, settings: RerankerSettings, log: Log, vacancies: int = 150
+) -> RerankerBuild:
+    """Train, fit and measure the reranker, and write it into ``out``."""
+    ranking_data = read_ranking_data(data, settings.seed)
+    network = train_reranker(ranking_data, settings, log)
+    save_reranker(
+        network,
+        load_backbone(),
+        out,
+        adapter={"rank": settings.rank, "alpha": settings.alpha},
+        limits=PairLimits(),
+        fusion=Fusion(10.0, 1.0, -5.0),
+    )
+    return finish_reranker(
+        data, ranking_data, out, seed=settings.seed, log=log, vacancies=vacancies
+    )
+
+
+def finish_reranker(
+    data: Path, ranking_data: RankingData, out: Path, *, seed: int, log: Log, vacancies: int
+) -> RerankerBuild:
+    """Fit the fusion weights of the reranker in ``out``, write them there, and measure it."""
+    encoder = TextEncoder.load(precision="fp32")
+    model = CrossEncoderReranker.load(out, precision="fp32").model
+    half = len(ranking_data.held_out_occupations) // 2
+    everything = ranking_data.occupations + ranking_data.held_out_occupations
+    fitted, unseen = (
+        held_out_occupation_lists(part, everything, encoder, seed)
+        for part in (
+            ranking_data.held_out_occupations[:half],
+            ranking_data.held_out_occupations[half:],
+        )
+    )
+    fusion = fit_fusion(fitted, score_lists(fitted, model))
+    update_fusion(out, fusion)
+    log(f"fusion {fusion}")
+    judged = {
+        "occupations": unseen,
+        "vacancies": vacancy_lists(data, encoder, vacancies, seed),
+        "postings": posting_lists(ranking_data.held_out_postings, encoder),
+    }
+    metrics = {}
+    for name, lists in judged.items():
+        metrics[name] = compare(lists, score_lists(lists, model), fusion)
+        log(f"{name}: {metrics[name]}")
+    return RerankerBuild(out, metrics)
