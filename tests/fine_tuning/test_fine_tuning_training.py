@@ -185,6 +185,36 @@ def test_a_crash_goes_on_from_the_last_checkpoint(
     assert_same(weights_of(resumed), weights_of(undisturbed))
 
 
+@pytest.mark.parametrize("kept", ["step-00000004", "best-00000004"])
+def test_dying_while_a_checkpoint_is_written_leaves_the_one_before(
+    class_rows: list[Row],
+    encoder: TextEncoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: str,
+) -> None:
+    from jobsentinel_workers.fine_tuning import checkpoints
+
+    publish, dying = checkpoints.publish_folder, kept.replace("4", "8")
+
+    def die(staged: Path, destination: Path) -> None:
+        if destination.name == dying:
+            raise KeyboardInterrupt
+        publish(staged, destination)
+
+    config = config_of(method="head", epochs=4, batch_size=8, checkpoint_every_steps=2)
+    undisturbed, _ = train(class_rows, config, encoder)
+    monkeypatch.setattr(checkpoints, "publish_folder", die)
+    with pytest.raises(KeyboardInterrupt):
+        train(class_rows, config, encoder, run_directory=tmp_path / "run")
+    assert (tmp_path / "run" / kept).is_dir()
+    monkeypatch.undo()
+
+    resumed, _ = train(class_rows, config, encoder, run_directory=tmp_path / "run")
+    assert_same(weights_of(resumed), weights_of(undisturbed))
+    assert not list((tmp_path / "run").glob(".*"))
+
+
 def test_a_finished_run_answers_again_without_training(
     class_rows: list[Row], encoder: TextEncoder, tmp_path: Path
 ) -> None:

@@ -259,8 +259,10 @@ def test_rows_that_teach_nothing_are_refused(
 
 
 def test_a_task_with_too_few_labels_is_named_not_trained(model: MultiTaskBERT) -> None:
-    rows = [MultiTaskExample(row.text, {"job_category": row.labels["job_category"]})
-            for row in make_rows(30)]
+    rows = [
+        MultiTaskExample(row.text, {"job_category": row.labels["job_category"]})
+        for row in make_rows(30)
+    ]
     rows.append(MultiTaskExample("prize draw", {"scam_detection": True}))
 
     metrics = MultiTaskTrainer(model, epochs=1).train(rows)

@@ -56,6 +56,14 @@ def test_a_label_is_used_once(manager: ModelManager, checkpoint: Path) -> None:
     assert listed["lineage"] == {"description": "first try"}
 
 
+def test_without_a_folder_the_workers_registry_is_used(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBSENTINEL_DATA_DIR", str(tmp_path / "data"))
+    version = ModelManager().register_model(version="v1", checkpoint_path=checkpoint)
+    assert version.path == tmp_path / "data" / "models" / "fine-tuned" / "versions" / "1"
+
+
 def test_a_damaged_current_model_is_reported(manager: ModelManager, checkpoint: Path) -> None:
     version = manager.register_model(version="v1", checkpoint_path=checkpoint)
     (version.path / "MANIFEST.json").write_text("{}")

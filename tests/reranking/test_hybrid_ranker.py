@@ -28,9 +28,12 @@ from jobsentinel_workers.reranking.adapters import add_adapters
 from jobsentinel_workers.reranking.cross_encoder import save_reranker
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 
-POOL = [Candidate(f"job-{n:02}", f"{title} number {n}") for n, title in enumerate(
-    ["Registered nurse", "Truck driver", "Python developer", "Dialysis nurse", "Baker"] * 6
-)]
+POOL = [
+    Candidate(f"job-{n:02}", f"{title} number {n}")
+    for n, title in enumerate(
+        ["Registered nurse", "Truck driver", "Python developer", "Dialysis nurse", "Baker"] * 6
+    )
+]
 
 
 @pytest.fixture(scope="module")

@@ -157,6 +157,8 @@ def _follow(handle: JobHandle[TrainResult]) -> TrainResult:
 def _show_progress(handle: JobHandle[TrainResult], shown: Bar) -> None:
     report = handle.progress()
     if report is None:
+        if handle.state() == "running":
+            shown.show(0, None, "preparing")
         return
     loss = report.get("loss")
     text = "training" if loss is None else f"training, loss {loss:.4f}"

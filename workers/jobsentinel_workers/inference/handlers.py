@@ -40,11 +40,17 @@ def inference_handlers(
 
 
 def limit_threads(settings: Settings) -> None:
-    """Give torch as many threads as the container may use, not as the machine has."""
+    """Give torch as many threads as the container may use, and numpy one.
+
+    Torch would otherwise count the machine's cores. Numpy's products are small here: a second
+    thread of its pool costs more in contention with torch than it gains.
+    """
     import torch
     from celery.utils.sysinfo import cpu_budget
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(settings.cpu_threads or cpu_budget(use_cgroup_quota=True).count)
+    threadpool_limits(1, user_api="blas")
 
 
 class InferenceHandlers:

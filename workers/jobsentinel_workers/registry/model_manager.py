@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from jobsentinel.settings import Settings
 from jobsentinel_workers.registry.model_registry import ModelRegistry
 from jobsentinel_workers.registry.names import check_label
 from jobsentinel_workers.registry.versions import ModelVersion
 
-DEFAULT_MODELS_DIR: Final = Path("models")
 DEFAULT_MODEL_NAME: Final = "fine-tuned"
 
 
@@ -21,6 +21,11 @@ class ModelManager:
     """Labelled versions of one model: register, choose the current one, go back.
 
     The first version that is registered becomes the current one.
+
+    Args:
+        models_dir: the registry's folder; by default that of this machine's workers
+            (``JOBSENTINEL_DATA_DIR``), so that they see the versions too.
+        name: the model's name in the registry.
 
     Example:
         >>> manager = ModelManager("/tmp/no-models-here")
@@ -30,13 +35,13 @@ class ModelManager:
 
     def __init__(
         self,
-        models_dir: Path | str = DEFAULT_MODELS_DIR,
+        models_dir: Path | str | None = None,
         *,
         name: str = DEFAULT_MODEL_NAME,
         registry: ModelRegistry | None = None,
     ) -> None:
         self.name = name
-        self.registry = registry or ModelRegistry(models_dir)
+        self.registry = registry or ModelRegistry(models_dir or Settings.load().models_dir)
 
     def register_model(
         self,

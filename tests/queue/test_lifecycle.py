@@ -1,0 +1,243 @@
+"""One job in a worker, over a real ledger and a real store: every way in which it can end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgpack
+import pytest
+from sqlalchemy import Connection
+
+from jobsentinel import (
+    AddLabelsResult,
+    InvalidInput,
+    JobCancelled,
+    JobFailed,
+    LeaseLost,
+    Producer,
+    Settings,
+)
+from jobsentinel.contract.base import Message
+from jobsentinel.handles import JobHandle
+from jobsentinel_workers.jobs.context import Answer, JobContext
+from jobsentinel_workers.jobs.leases import LeaseKeeper
+from jobsentinel_workers.jobs.lifecycle import JobRunner, NothingToDo, backoff_s
+from jobsentinel_workers.jobs.reconciler import Reconciler
+from jobsentinel_workers.store import Database, dead_letters, labels, results
+
+LABEL = {"posting_id": "p", "kind": "scam", "value": True}
+Handle = Callable[[Message, JobContext], Answer]
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    settings.data_dir.mkdir(parents=True)
+    database = Database.open(settings.store_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def work(
+    settings: Settings, producer: Producer, database: Database
+) -> Iterator[Callable[[Handle], JobRunner]]:
+    keepers: list[LeaseKeeper] = []
+
+    def make(handler: Handle) -> JobRunner:
+        keepers.append(LeaseKeeper(producer.ledger, settings.lease_s))
+        return JobRunner(
+            settings=settings,
+            ledger=producer.ledger,
+            leases=keepers[-1],
+            database=database,
+            handlers={"add_labels": handler},
+            owner="test",
+        )
+
+    yield make
+    for keeper in keepers:
+        keeper.stop()
+
+
+@pytest.fixture
+def job(producer: Producer) -> JobHandle[AddLabelsResult]:
+    return producer.add_labels([LABEL])
+
+
+def storing(message: Message, context: JobContext) -> Answer:
+    def store(connection: Connection) -> Message:
+        stored = labels.add(connection, [LABEL], job_id=context.job_id)
+        return AddLabelsResult(stored=stored, unchanged=1 - stored)
+
+    return Answer(AddLabelsResult(stored=0, unchanged=1), store)
+
+
+def test_an_answer_is_committed_and_told(
+    work: Any, job: JobHandle[AddLabelsResult], database: Database
+) -> None:
+    packed = work(storing).run(job.job_id)
+
+    assert msgpack.unpackb(packed) == {"stored": 1, "unchanged": 0}
+    assert job.result(5).stored == 1
+    with database.connect() as connection:
+        assert results.committed(connection, job.job_id)
+        assert labels.count_by_kind(connection) == {"scam": 1}
+
+
+def test_a_duplicate_message_does_nothing(work: Any, job: JobHandle[AddLabelsResult]) -> None:
+    runner = work(storing)
+    runner.run(job.job_id)
+
+    with pytest.raises(NothingToDo, match="done"):
+        runner.run(job.job_id)
+
+
+def test_a_job_done_but_not_closed_is_closed_without_a_second_effect(
+    work: Any, job: JobHandle[AddLabelsResult], producer: Producer, database: Database
+) -> None:
+    runner = work(storing)
+    claim = producer.ledger.claim(job.job_id, owner="dying", lease_s=0.01, max_attempts=3)
+    with database.begin() as connection:  # the first worker dies after its commit
+        results.commit_job(connection, job.job_id, claim.token)  # type: ignore[union-attr]  # claimed
+        labels.add(connection, [LABEL], job_id=job.job_id)
+    time.sleep(0.02)
+    producer.ledger.reconcile("r", leader_s=1, max_attempts=3, grace_s=60)
+
+    runner.run(job.job_id)
+
+    assert job.state() == "done"
+    with database.connect() as connection:
+        assert labels.count_by_kind(connection) == {"scam": 1}
+
+
+def test_what_can_never_work_is_given_up_at_once(
+    work: Any, job: JobHandle[AddLabelsResult]
+) -> None:
+    def refuse(message: Message, context: JobContext) -> Answer:
+        raise InvalidInput("labels.0", "is odd")
+
+    with pytest.raises(JobFailed, match=r"labels\.0: is odd"):
+        work(refuse).run(job.job_id)
+
+    with pytest.raises(JobFailed, match="invalid"):
+        job.result(5)
+
+
+def test_what_may_work_later_is_tried_again_up_to_the_cap(
+    work: Any,
+    job: JobHandle[AddLabelsResult],
+    producer: Producer,
+    settings: Settings,
+    database: Database,
+) -> None:
+    attempts: list[int] = []
+
+    def fail(message: Message, context: JobContext) -> Answer:
+        attempts.append(context.claim.attempt)
+        raise OSError("disk on strike")
+
+    runner = work(fail)
+    for _ in range(2):
+        with pytest.raises(NothingToDo, match="tried again"):
+            runner.run(job.job_id)
+        time.sleep(0.25)
+        producer.ledger.reconcile("r", leader_s=1, max_attempts=3, grace_s=60)
+    with pytest.raises(JobFailed, match="disk on strike"):
+        runner.run(job.job_id)
+
+    assert attempts == [1, 2, 3]
+    told: list[str] = []
+    reconciler = Reconciler(
+        settings, producer.ledger, database, "r", lambda dead: told.append(dead.job_id)
+    )
+    reconciler.turn()
+    with database.connect() as connection:
+        letter = dead_letters.get(connection, job.job_id)
+    assert letter is not None
+    assert (letter.attempts, letter.error) == (3, "OSError: disk on strike")
+    assert "in fail" in letter.traceback
+    assert told == [job.job_id]
+
+
+def test_a_cancelled_job_stops_at_its_next_step(
+    work: Any, job: JobHandle[AddLabelsResult], database: Database
+) -> None:
+    def cancel_midway(message: Message, context: JobContext) -> Answer:
+        job.cancel()
+        runner.leases.renew_now()
+        context.check()
+        raise AssertionError("the job went on")
+
+    runner = work(cancel_midway)
+
+    with pytest.raises(NothingToDo, match="cancelled"):
+        runner.run(job.job_id)
+
+    with pytest.raises(JobCancelled):
+        job.result(5)
+
+
+def test_a_worker_that_lost_its_lease_commits_nothing(
+    work: Any, job: JobHandle[AddLabelsResult], producer: Producer, database: Database
+) -> None:
+    def lose(message: Message, context: JobContext) -> Answer:
+        # The process was frozen: meanwhile the lease ran out and another worker did the job.
+        producer.ledger.release(job.job_id, context.claim.token)
+        work(storing).run(job.job_id)
+        return Answer(AddLabelsResult(stored=99, unchanged=0), _must_not_run)
+
+    with pytest.raises(NothingToDo, match="lease lost"):
+        work(lose).run(job.job_id)
+
+    assert job.result(5).stored == 1
+    with database.connect() as connection:
+        assert labels.count_by_kind(connection) == {"scam": 1}
+
+
+def _must_not_run(connection: Connection) -> None:
+    raise AssertionError("a stale worker wrote")
+
+
+def test_a_stale_token_cannot_write_even_if_nobody_told_it(database: Database) -> None:
+    with database.begin() as connection:
+        results.commit_job(connection, "job", 7)
+
+    with pytest.raises(LeaseLost), database.begin() as connection:
+        results.commit_job(connection, "job", 6)
+
+
+def test_a_process_told_to_stop_gives_its_job_back(
+    work: Any, job: JobHandle[AddLabelsResult]
+) -> None:
+    def stop(message: Message, context: JobContext) -> Answer:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        work(stop).run(job.job_id)
+
+    assert job.state() == "queued"
+    assert work(storing).run(job.job_id)
+
+
+def test_a_lease_is_renewed_for_as_long_as_the_work_takes(
+    settings: Settings, producer: Producer, job: JobHandle[AddLabelsResult]
+) -> None:
+    keeper = LeaseKeeper(producer.ledger, lease_s=0.3)
+    claim: Any = producer.ledger.claim(job.job_id, owner="me", lease_s=0.3, max_attempts=3)
+
+    with keeper.hold(claim) as context:
+        time.sleep(1.0)
+        producer.ledger.reconcile("r", leader_s=1, max_attempts=3, grace_s=60)
+        context.check()
+
+    assert job.state() == "running"
+    keeper.stop()
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 5, 50])
+def test_pauses_grow_and_are_bounded(attempt: int) -> None:
+    pause = backoff_s(2.0, attempt)
+
+    assert min(300.0, 2.0 * 2 ** (attempt - 1)) / 2 <= pause <= 300.0
