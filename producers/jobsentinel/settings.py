@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     result_ttl_s: Annotated[int, Field(ge=60)] = 24 * 3600
     """How long answers wait in Redis, and for how long a repeated request is recognised."""
 
-    inference_threads: Annotated[int, Field(ge=1, le=256)] = 8
-    """Jobs a worker has in hand at once; they share one model and its batches."""
+    inference_threads: Annotated[int, Field(ge=1, le=256)] = 4
+    """Bulk jobs a worker has in hand at once; they share one model and its batches."""
     cpu_threads: Annotated[int, Field(ge=1, le=512)] | None = None
     """Threads for arithmetic; None is the CPU limit of the container."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

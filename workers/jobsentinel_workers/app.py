@@ -14,6 +14,7 @@ from kombu.entity import Queue
 
 from jobsentinel.contract.tasks import BULK, QUEUES, TASKS
 from jobsentinel.settings import Settings
+from jobsentinel_workers.inference.lanes import InteractiveConsumer
 from jobsentinel_workers.pools import INFERENCE, Pool
 from jobsentinel_workers.tasks import register_tasks
 
@@ -47,6 +48,7 @@ def create_app(settings: Settings) -> FleetApp:
     app.settings = settings
     app.conf.update(_configuration(settings))
     register_tasks(app)
+    app.steps["consumer"].add(InteractiveConsumer)
     return app
 
 

@@ -15,7 +15,7 @@ from celery import concurrency
 from celery.apps.worker import Worker
 
 from jobsentinel.contract.errors import ConfigurationError
-from jobsentinel.contract.tasks import INFERENCE_QUEUES, QUEUES, TRAINING
+from jobsentinel.contract.tasks import BULK, INFERENCE_QUEUES, INTERACTIVE, QUEUES, TRAINING
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,9 @@ class Pool:
     queues: tuple[str, ...]
 
 
-INFERENCE: Final = Pool("inference", "threads", INFERENCE_QUEUES)
+INFERENCE: Final = Pool(
+    "inference", "jobsentinel_workers.inference.lanes:InferencePool", INFERENCE_QUEUES
+)
 TRAINING_POOL: Final = Pool("training", "prefork", (TRAINING,))
 
 
@@ -88,7 +90,7 @@ def _refuse_pool(chosen: object, pool: Pool) -> None:
     ):
         if unsafe in name:
             raise ConfigurationError(
-                f"--pool {unsafe}: {reason}; leave --pool away, {pool.celery_pool} is right"
+                f"--pool {unsafe}: {reason}; leave --pool away, the right one is chosen"
             )
 
 
@@ -96,6 +98,15 @@ class FleetWorker(Worker):  # type: ignore[misc]  # Celery ships no types
     """Celery's worker, with the pool that its queues need."""
 
     fleet_pool: Pool
+    has_interactive_lane = False
+
+    def setup_queues(self, include: Any, exclude: Any = None) -> None:
+        """Leave the interactive queue to its own consumer where bulk jobs could hold it up."""
+        super().setup_queues(include, exclude)
+        queues = self.app.amqp.queues
+        if {INTERACTIVE, BULK} <= set(queues.consume_from):
+            queues.deselect([INTERACTIVE])
+            self.has_interactive_lane = True
 
     def __init__(self, app: Any = None, hostname: str | None = None, **options: Any) -> None:
         application = app or self.app

@@ -86,7 +86,6 @@ class Answers(Generic[T]):
     def __init__(self, stream: JobStream[Any, T], timeout_s: float | None) -> None:
         self._stream = stream
         self._patience = Patience(timeout_s)
-        self._last_failed = ""
         self.failed = 0
 
     def __enter__(self) -> Answers[T]:
@@ -99,25 +98,30 @@ class Answers(Generic[T]):
                 complain("dropped what was not answered yet")
 
     def __iter__(self) -> Iterator[T]:
+        failure: JobFailed | JobCancelled | None = None
         while True:
             try:
                 for item in self._stream.items(self._patience.step_s()):
+                    self._told(failure)
+                    failure = None
                     self._patience.renew()
                     yield item
+                self._told(failure)
                 return
             except ResultTimeout:
                 if self._patience.is_over():
                     raise
             except (JobFailed, JobCancelled) as error:
-                self._note(error)
+                if failure is not None and str(failure) == str(error):
+                    raise  # the stream does not get past the failed job
+                self._told(failure)
+                failure = error
 
-    def _note(self, error: JobFailed | JobCancelled) -> None:
-        text = told_shortly(error)
-        if text == self._last_failed:  # the stream cannot pass the failed job
-            raise error
-        self._last_failed = text
-        self.failed += 1
-        complain(f"error: {text}")
+    def _told(self, failure: JobFailed | JobCancelled | None) -> None:
+        """Tell of a failed job once the stream has gone on behind it."""
+        if failure is not None:
+            self.failed += 1
+            complain(f"error: {told_shortly(failure)}")
 
 
 def wait_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,10 @@ def inference_handlers(
     models = ServingModels(settings)
     models.warm_up()
     ledger.publish_models_generation(models_generation(models.registry))
-    return InferenceHandlers(database, models, Batcher()).by_task()
+    batcher = Batcher()
+    # A thread inside torch when the interpreter goes would abort the process.
+    atexit.register(batcher.stop)
+    return InferenceHandlers(database, models, batcher).by_task()
 
 
 def limit_threads(settings: Settings) -> None:

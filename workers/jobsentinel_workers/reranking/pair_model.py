@@ -70,9 +70,7 @@ class PairModel:
         return self._tokenizer.encode([self._shorten(n, pair) for n, pair in enumerate(inputs)])
 
     def _shorten(self, position: int, pair: TextInput) -> TextInput:
-        if not isinstance(pair, tuple) or not all(isinstance(text, str) for text in pair):
-            raise InvalidInput(f"texts.{position}", "must be a pair of texts (query, text)")
-        query, text = pair
+        query, text = _pair_of_texts(pair, position)
         query_tokens = min(self.limits.max_query_tokens, 3 + len(query) // 4)
         room = int((self.max_tokens - query_tokens) * CHARS_A_TOKEN)
         return query, select_passages(query, text, room)
@@ -82,3 +80,10 @@ class PairModel:
         """Return (n, 1) float32 logits by one forward pass padded to the longest pair."""
         logits = self.network(pad_batch(batch, self.device, self._pad_id))
         return np.asarray(logits.float().cpu().numpy(), dtype=np.float32)[:, None]
+
+
+def _pair_of_texts(pair: object, position: int) -> tuple[str, str]:
+    match pair:
+        case (str() as query, str() as text):
+            return query, text
+    raise InvalidInput(f"texts.{position}", "must be a pair of texts (query, text)")

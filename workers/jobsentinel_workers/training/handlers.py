@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -65,7 +67,7 @@ class _Trained:
     kind: str
     save: Callable[[Path], object]
     metrics: dict[str, float]
-    base: str
+    lineage: dict[str, str]
 
 
 class TrainingHandlers:
@@ -157,7 +159,7 @@ class TrainingHandlers:
             metrics=trained.metrics,
             lineage={
                 "run_id": run.run_id,
-                "base": trained.base,
+                **trained.lineage,
                 "seed": request.seed,
                 "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
             },
@@ -192,8 +194,8 @@ class TrainingHandlers:
             on_progress=run.reporter(asdict),
             should_stop=run.should_stop,
         )
-        base = model.encoder.model_id
-        return _Trained(request.task, model.save, _flat(trainer.train(dataset)), base)
+        lineage = {"base": model.encoder.model_id, "data_sha256": dataset.sha256}
+        return _Trained(request.task, model.save, _flat(trainer.train(dataset)), lineage)
 
     def _train_multi_task(
         self, request: requests.TrainMultiTaskRequest, run: TrainingRun
@@ -211,9 +213,12 @@ class TrainingHandlers:
             on_progress=run.reporter(dict),
             should_stop=run.should_stop,
         )
-        metrics = trainer.train(self._examples(request))
-        parent = f"{current.name}@{current.version}"
-        return _Trained("multi-task", model.save, metrics, parent)
+        examples = self._examples(request)
+        lineage = {
+            "base": f"{current.name}@{current.version}",
+            "data_sha256": _digest(examples),
+        }
+        return _Trained("multi-task", model.save, trainer.train(examples), lineage)
 
     def _examples(self, request: requests.TrainMultiTaskRequest) -> list[MultiTaskExample]:
         if request.rows is not None:
@@ -234,6 +239,11 @@ class TrainingHandlers:
                 for label in labels.training_texts(connection, kind):
                     known.setdefault(label.text, {})[task] = label.value
         return [MultiTaskExample(text, answers) for text, answers in known.items()]
+
+
+def _digest(examples: list[MultiTaskExample]) -> str:
+    rows = [[example.text, dict(example.labels)] for example in examples]
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
 
 
 def _flat(metrics: TrainingMetrics) -> dict[str, float]:
