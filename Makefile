@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RESULTS ?= benchmarks/results
+# The folder with linkedin_postings.csv.gz, for the benchmarks over real postings.
+DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench clean
@@ -33,7 +35,7 @@ check: $(STAMP) ## lint, types, architecture
 	@$(BIN)/lint-imports
 
 bench: $(STAMP) ## measure against the peers; results as JSON in benchmarks/results
-	@$(BIN)/python -m benchmarks --output $(RESULTS)
+	@$(BIN)/python -m benchmarks --data $(DATA) --output $(RESULTS)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build

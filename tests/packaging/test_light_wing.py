@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
+
+import pytest
 
 import jobsentinel
+import jobsentinel_workers
 
 
 def test_importing_the_light_wing_loads_neither_numpy_nor_torch_nor_celery() -> None:
@@ -19,6 +23,13 @@ def test_importing_the_light_wing_loads_neither_numpy_nor_torch_nor_celery() -> 
     ).stdout
 
     assert printed.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", [jobsentinel, jobsentinel_workers])
+def test_the_public_names_are_those_that_load(package: ModuleType) -> None:
+    assert set(package.__all__) == set(package._HOME_OF)
+    for name in package.__all__:
+        assert getattr(package, name) is not None
 
 
 def test_every_public_name_is_there_and_is_documented() -> None:

@@ -86,6 +86,12 @@ def test_an_answer_is_committed_and_told(
         assert labels.count_by_kind(connection) == {"scam": 1}
 
 
+@pytest.mark.parametrize("job_id", ["", "../../etc", "a/b", ".", "x" * 201, "a b", "ä"])
+def test_an_id_that_is_no_name_is_refused(work: Any, job_id: str) -> None:
+    with pytest.raises(JobFailed, match="an id has"):
+        work(storing).run(job_id)
+
+
 def test_a_duplicate_message_does_nothing(work: Any, job: JobHandle[AddLabelsResult]) -> None:
     runner = work(storing)
     runner.run(job.job_id)

@@ -45,11 +45,12 @@ class Session:
         """
         from jobsentinel.producer import Producer
 
+        settings = self.settings
         try:
-            self.settings.resolve_redis_url()
+            settings.resolve_redis_url()
         except ConfigurationError as error:
             raise QueueUnavailable(str(error)) from None
-        with Producer(settings=self.settings) as producer:
+        with Producer(settings=settings) as producer:
             yield producer
 
 

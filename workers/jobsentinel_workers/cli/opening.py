@@ -53,14 +53,15 @@ def require_store(settings: Settings) -> None:
 
 
 def sqlite_file(settings: Settings) -> Path | None:
-    """Return the store's file, or None when a server holds it."""
+    """Return the store's file, or None when it is not one (what it is, opening it will tell)."""
     from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
 
-    from jobsentinel_workers.store.addresses import parse_address
-
-    if make_url(settings.store_url).get_backend_name() != "sqlite":
+    try:
+        url = make_url(settings.store_url)
+    except (ArgumentError, ValueError):
         return None
-    return Path(str(parse_address(settings.store_url).database))
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def open_registry(settings: Settings) -> ModelRegistry:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -26,7 +25,6 @@ from jobsentinel_workers.starter import starter_path
 logger = logging.getLogger(__name__)
 
 SCORING, RERANKER = "multi-task", "reranker"
-POLL_INTERVAL_S = 1.0
 
 T = TypeVar("T")
 
@@ -63,7 +61,6 @@ class ServingModels:
         self._settings = settings
         self._lock = threading.RLock()
         self._served: dict[str, Served[Any]] = {}
-        self._polled_at: dict[str, float] = {}
         self.base = self._load_base()
 
     def _load_base(self) -> TextEncoder:
@@ -101,14 +98,13 @@ class ServingModels:
         self.base.compute(self.base.prepare(["warm up"]))
 
     def _current(self, name: str, load: Callable[[ModelVersion], Any]) -> Served[Any]:
+        # Asking costs one small read, so that no answer comes from a model just replaced.
+        generation = self.registry.generation(name)
         served = self._served.get(name)
-        now = time.monotonic()
-        if served is not None and now - self._polled_at[name] < POLL_INTERVAL_S:
+        if served is not None and served.generation == generation:
             return served
         with self._lock:
             served = self._served.get(name)
-            self._polled_at[name] = now
-            generation = self.registry.generation(name)
             if served is None or served.generation != generation:
                 served = self._swap(name, load, served, generation)
             return served

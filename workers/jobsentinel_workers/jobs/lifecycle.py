@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ Handler = Callable[[Message, JobContext], Answer]
 # What these say will be as true at the next attempt.
 NEVER_WORKS = (InvalidInput, ModelUnavailable, ConfigurationError)
 MAX_BACKOFF_S = 300.0
+_JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 
 class NothingToDo(Exception):
@@ -58,6 +60,9 @@ class JobRunner:
             NothingToDo: there is no work, or it was put back for another attempt.
             JobFailed: the job is a dead letter now.
         """
+        if not _JOB_ID.fullmatch(job_id):
+            # Ids name folders and rows; Redis is not trusted to hold only those of producers.
+            raise JobFailed(repr(job_id)[:80], "an id has 1 to 200 of A-Z a-z 0-9 . _ : -")
         claim = self.ledger.claim(
             job_id,
             owner=self.owner,

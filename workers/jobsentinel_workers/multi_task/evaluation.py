@@ -17,6 +17,7 @@ from jobsentinel_workers.multi_task.calibration import (
     prior_weights,
     to_probability,
 )
+from jobsentinel_workers.multi_task.evidence import JoinedCalibration, fit_word_weight
 from jobsentinel_workers.multi_task.losses import TaskLoss
 from jobsentinel_workers.multi_task.tasks import Task, TaskType
 
@@ -42,6 +43,16 @@ def _calibrate_binary(task: Task, logits: FloatArray, targets: FloatArray) -> Ca
     platt = Calibration(slope=slope, intercept=intercept)
     threshold = fit_threshold(to_probability(logits, platt), targets, weights)
     return Calibration(slope=slope, intercept=intercept, threshold=threshold)
+
+
+def calibrate_jointly(
+    task: Task, head_logits: FloatArray, word_logits: FloatArray, targets: FloatArray
+) -> JoinedCalibration:
+    """Return the joined calibration from (n, 1) and (n,) logits of rows not trained on."""
+    weights = prior_weights(targets, task.base_rate)
+    word_weight = fit_word_weight(head_logits[:, 0], word_logits, targets, weights)
+    logits = head_logits[:, 0] + word_weight * word_logits
+    return JoinedCalibration(word_weight, _calibrate_binary(task, logits, targets))
 
 
 def measure(task: Task, calibration: Calibration, raw: FloatArray, targets: FloatArray) -> Metrics:

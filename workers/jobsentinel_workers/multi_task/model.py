@@ -13,16 +13,19 @@ from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.encoders import EncodedText, TextEncoder, pad_batch
 from jobsentinel_workers.multi_task import storage
 from jobsentinel_workers.multi_task.calibration import Calibration
+from jobsentinel_workers.multi_task.evidence import JoinedCalibration
 from jobsentinel_workers.multi_task.heads import Head
 from jobsentinel_workers.multi_task.matching import PairScorer
 from jobsentinel_workers.multi_task.tasks import Task, job_matching_tasks
+from jobsentinel_workers.multi_task.words import WordModel
 
 
 class MultiTaskBERT(nn.Module):
     """A text encoder with one head a task.
 
     A head knows whether it was trained; untrained heads never answer. ``pair_scorer`` compares a
-    posting with a profile, and is likewise silent until trained.
+    posting with a profile, and is likewise silent until trained. A yes-or-no task may have a
+    ``word_models`` entry beside its head; both together then answer.
 
     Example:
         >>> model = MultiTaskBERT(TextEncoder.load(), job_matching_tasks())
@@ -47,6 +50,8 @@ class MultiTaskBERT(nn.Module):
         self.heads.to(encoder.device)
         self.pair_scorer = PairScorer(encoder.output_dim).to(encoder.device)
         self.calibrations: dict[str, Calibration] = {}
+        self.word_models: dict[str, WordModel] = {}
+        self.joined_calibrations: dict[str, JoinedCalibration] = {}
         self.encoder_changed = False
         self.eval()
 

@@ -11,6 +11,7 @@ import torch
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.encoders import FloatArray, Runner, run_directly
 from jobsentinel_workers.multi_task.answers import Prediction, to_answers
+from jobsentinel_workers.multi_task.calibration import Calibration
 from jobsentinel_workers.multi_task.model import MultiTaskBERT
 from jobsentinel_workers.multi_task.salary_text import strip_salary
 
@@ -46,23 +47,32 @@ class MultiTaskPredictor:
         if not texts:
             return []
         own = None if profile is None else self.get_embedding([profile])[0]
-        return self.predict_from_embeddings(self.get_embedding(texts), own)
+        return self.predict_from_embeddings(self.get_embedding(texts), own, texts)
 
     def get_embedding(self, texts: Sequence[str]) -> FloatArray:
         """Return (n, d) float32 embeddings of length 1, the ones the heads read."""
         return self.runner(self.model.encoder, [scored_text(text) for text in texts])
 
     def predict_from_embeddings(
-        self, embeddings: FloatArray, profile_embedding: FloatArray | None = None
+        self,
+        embeddings: FloatArray,
+        profile_embedding: FloatArray | None = None,
+        texts: Sequence[str] | None = None,
     ) -> list[Prediction]:
-        """Return the answers from (n, d) embeddings and a (d,) profile's: the heads alone.
+        """Return the answers from (n, d) embeddings and a (d,) profile's.
+
+        With the ``texts`` of the embeddings, tasks that also judge by words do so and answer
+        better; without, the heads answer alone.
 
         Raises:
-            InvalidInput: an array has another shape or holds NaN or infinity.
+            InvalidInput: an array has another shape or holds NaN or infinity, or there are not as
+                many texts as embeddings.
         """
         width = self.model.encoder.output_dim
         _check(embeddings, "embeddings", (len(embeddings), width))
-        predictions = self._answer(embeddings)
+        if texts is not None and len(texts) != len(embeddings):
+            raise InvalidInput("texts", f"are {len(texts)} for {len(embeddings)} embeddings")
+        predictions = self._answer(embeddings, texts)
         if profile_embedding is not None:
             _check(profile_embedding, "profile_embedding", (width,))
             self._add_match(predictions, profile_embedding, embeddings)
@@ -75,16 +85,27 @@ class MultiTaskPredictor:
         raw = self.model.heads[name](inputs.to(self.model.encoder.device))
         return np.asarray(raw.cpu().numpy(), dtype=np.float64)
 
-    def _answer(self, embeddings: FloatArray) -> list[Prediction]:
+    def _answer(self, embeddings: FloatArray, texts: Sequence[str] | None) -> list[Prediction]:
         predictions: list[Prediction] = [{} for _ in embeddings]
         if not predictions:
             return predictions
-        for name, calibration in self.model.calibrations.items():
-            raw = self.raw_outputs(embeddings, name)
+        for name in self.model.calibrations:
+            raw, calibration = self.calibrated(embeddings, name, texts)
             answers = to_answers(self.model.tasks[name], raw, calibration)
             for prediction, answer in zip(predictions, answers, strict=True):
                 prediction[name] = answer
         return predictions
+
+    def calibrated(
+        self, embeddings: FloatArray, name: str, texts: Sequence[str] | None = None
+    ) -> tuple[npt.NDArray[np.float64], Calibration]:
+        """Return the outputs of task ``name``, (n, output_dim), and the calibration they need."""
+        raw = self.raw_outputs(embeddings, name)
+        joined = self.model.joined_calibrations.get(name)
+        if joined is None or texts is None:
+            return raw, self.model.calibrations[name]
+        words = self.model.word_models[name].logits([scored_text(text) for text in texts])
+        return joined.join(raw, words), joined.calibration
 
     def _add_match(
         self, predictions: list[Prediction], profile: FloatArray, embeddings: FloatArray

@@ -16,7 +16,9 @@ from safetensors.torch import save as to_safetensors
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel_workers.encoders import TextEncoder, load_backbone
 from jobsentinel_workers.multi_task.calibration import Calibration
+from jobsentinel_workers.multi_task.evidence import JoinedCalibration
 from jobsentinel_workers.multi_task.tasks import Task
+from jobsentinel_workers.multi_task.words import WordModel
 
 if TYPE_CHECKING:
     from jobsentinel_workers.multi_task.model import MultiTaskBERT
@@ -44,7 +46,28 @@ def save(model: MultiTaskBERT, directory: Path) -> Path:
 
 def head_tensors(model: MultiTaskBERT) -> Tensors:
     """Return the weights of all heads and of the pair scorer, by name."""
-    return _prefixed("heads", model.heads) | _prefixed("pair_scorer", model.pair_scorer)
+    tensors = _prefixed("heads", model.heads) | _prefixed("pair_scorer", model.pair_scorer)
+    for name, words in model.word_models.items():
+        tensors[f"words.{name}.weights"] = torch.from_numpy(words.weights)
+        tensors[f"words.{name}.rarity"] = torch.from_numpy(words.rarity)
+        tensors[f"words.{name}.bias"] = torch.tensor([words.bias], dtype=torch.float64)
+    return tensors
+
+
+def _word_models(tensors: Tensors) -> dict[str, WordModel]:
+    names = [key.split(".")[1] for key in tensors if key.startswith("words.")]
+    return {
+        name: WordModel(
+            tensors[f"words.{name}.weights"].numpy(),
+            tensors[f"words.{name}.rarity"].numpy(),
+            float(tensors[f"words.{name}.bias"]),
+        )
+        for name in names
+    }
+
+
+def _joined(fields: dict[str, Any]) -> JoinedCalibration:
+    return JoinedCalibration(fields["word_weight"], Calibration(**fields["calibration"]))
 
 
 def fingerprint(model: MultiTaskBERT) -> str:
@@ -64,6 +87,9 @@ def _answers_config(model: MultiTaskBERT) -> dict[str, Any]:
     return {
         "tasks": [task.to_json() for task in model.tasks.values()],
         "calibrations": {name: asdict(c) for name, c in sorted(model.calibrations.items())},
+        "joined_calibrations": {
+            name: asdict(joined) for name, joined in sorted(model.joined_calibrations.items())
+        },
         "pair_scorer_trained": model.pair_scorer.trained,
     }
 
@@ -97,6 +123,10 @@ def load(
     _fill(model.heads, "heads", tensors, directory)
     _fill(model.pair_scorer, "pair_scorer", tensors, directory)
     model.calibrations = {k: Calibration(**v) for k, v in config["calibrations"].items()}
+    model.word_models = _word_models(tensors)
+    model.joined_calibrations = {
+        name: _joined(fields) for name, fields in config["joined_calibrations"].items()
+    }
     model.pair_scorer.trained = bool(config["pair_scorer_trained"])
     model.encoder_changed = bool(config["encoder"]["changed"])
     return model

@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from jobsentinel.contract.errors import ConfigurationError, InvalidInput
 from jobsentinel_workers.encoders import Runner, run_directly
 from jobsentinel_workers.encoders.precision import DTYPES
+from jobsentinel_workers.multi_task.calibration import Calibration
 from jobsentinel_workers.multi_task.embedding_files import embed_all
-from jobsentinel_workers.multi_task.evaluation import Metrics, calibrate, measure
+from jobsentinel_workers.multi_task.evaluation import (
+    Metrics,
+    calibrate,
+    calibrate_jointly,
+    measure,
+)
 from jobsentinel_workers.multi_task.examples import (
     MultiTaskExample,
     Targets,
@@ -36,6 +43,7 @@ from jobsentinel_workers.multi_task.run_control import (
 )
 
 Method = Literal["head", "full"]
+FloatMatrix = npt.NDArray[np.float64]
 LEARNING_RATES: dict[str, float] = {"head": 1e-3, "full": 2e-5}
 MIN_VALIDATION_LABELS = 4
 
@@ -103,8 +111,8 @@ class MultiTaskTrainer:
         everything = to_targets([*rows, *validation], self.model.tasks)
         names = trainable({name: t[: len(rows)] for name, t in everything.items()})
         texts = [scored_text(row.text) for row in (*rows, *validation)]
-        run = _Run(self, names, len(rows), take(everything, names))
-        best_epochs = run.fit_heads(texts) if self.method == "head" else run.fit_all(texts)
+        run = _Run(self, names, len(rows), take(everything, names), texts)
+        best_epochs = run.fit_heads() if self.method == "head" else run.fit_all()
         skipped = {
             f"{name}_skipped_labels": float((~np.isnan(values)).sum())
             for name, values in everything.items()
@@ -118,9 +126,15 @@ class _Run:
     """One call of ``train``: its rows, their targets, and which rows judge which task."""
 
     def __init__(
-        self, trainer: MultiTaskTrainer, names: list[str], train_rows: int, targets: Targets
+        self,
+        trainer: MultiTaskTrainer,
+        names: list[str],
+        train_rows: int,
+        targets: Targets,
+        texts: list[str],
     ) -> None:
         self.trainer = trainer
+        self.texts = texts
         self.model = trainer.model
         self.names = names
         self.train_targets = {name: _only(t, 0, train_rows) for name, t in targets.items()}
@@ -130,11 +144,11 @@ class _Run:
         }
         self.embeddings = torch.zeros(0)
 
-    def fit_heads(self, texts: list[str]) -> dict[str, int]:
+    def fit_heads(self) -> dict[str, int]:
         trainer, device = self.trainer, self.model.encoder.device
         found = embed_all(
             self.model.encoder,
-            texts,
+            self.texts,
             runner=trainer.runner,
             folder=trainer.run_directory,
             on_progress=trainer.on_progress,
@@ -152,9 +166,9 @@ class _Run:
             should_stop=trainer.should_stop,
         )
 
-    def fit_all(self, texts: list[str]) -> dict[str, int]:
+    def fit_all(self) -> dict[str, int]:
         encoder = self.model.encoder
-        encoded = encoder.prepare(texts)
+        encoded = encoder.prepare(self.texts)
         learnt, judging = self._labelled(self.train_targets), self._labelled(self.judge_targets)
         # Steps of 2e-5 vanish in bf16's three digits: weights are trained in fp32.
         self.model.network.float()
@@ -179,6 +193,7 @@ class _Run:
         self.model.encoder.revision = digest.hexdigest()[:12]
         self.model.encoder_changed = True
         self.model.calibrations.clear()
+        self.model.joined_calibrations.clear()
         self.model.pair_scorer.trained = False
 
     @torch.inference_mode()
@@ -190,32 +205,37 @@ class _Run:
             raw = self.model.heads[name].eval()(self.embeddings[known]).cpu().double().numpy()
             calibration = calibrate(task, self.losses[name], raw, targets[known])
             self.model.calibrations[name] = calibration
+            if name in self.model.word_models:
+                raw, calibration = self._join(name, raw, targets[known], known)
             found = measure(task, calibration, raw, targets[known])
             metrics |= {f"{name}_{metric}": value for metric, value in found.items()}
         return metrics
 
-    def _labelled(self, targets: Targets) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    def _join(
+        self, name: str, raw: FloatMatrix, targets: FloatMatrix, rows: npt.NDArray[np.intp]
+    ) -> tuple[FloatMatrix, Calibration]:
+        # How far the words are to be trusted is for the new labels to say.
+        words = self.model.word_models[name].logits([self.texts[row] for row in rows])
+        joined = calibrate_jointly(self.model.tasks[name], raw, words, targets)
+        self.model.joined_calibrations[name] = joined
+        return joined.join(raw, words), joined.calibration
+
+    def _labelled(self, targets: Targets) -> npt.NDArray[np.intp]:
         known = ~np.isnan(np.stack(list(targets.values())))
         return np.flatnonzero(known.any(axis=0))
 
-    def _tensors(
-        self, targets: Targets, rows: np.ndarray[tuple[int], np.dtype[np.intp]]
-    ) -> dict[str, torch.Tensor]:
+    def _tensors(self, targets: Targets, rows: npt.NDArray[np.intp]) -> dict[str, torch.Tensor]:
         chosen = {name: values[rows] for name, values in targets.items()}
         return to_tensors(chosen, self.model.encoder.device)
 
 
-def _only(
-    targets: np.ndarray[tuple[int], np.dtype[np.float64]], start: int, stop: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _only(targets: FloatMatrix, start: int, stop: int) -> FloatMatrix:
     kept = np.full_like(targets, np.nan)
     kept[start:stop] = targets[start:stop]
     return kept
 
 
-def _judges(
-    targets: np.ndarray[tuple[int], np.dtype[np.float64]], train_rows: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _judges(targets: FloatMatrix, train_rows: int) -> FloatMatrix:
     held_out = _only(targets, train_rows, len(targets))
     known = held_out[~np.isnan(held_out)]
     # Too few to judge by: all rows then do, which is optimistic but better than noise.
