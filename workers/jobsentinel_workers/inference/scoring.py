@@ -57,7 +57,7 @@ class Scoring:
         base = own
         if encoder.model_id != self.models.base.model_id:
             base = embed(self.database, self.models.base, texts, self.runner)
-        predictions = self._predict(request, own)
+        predictions = self._predict(request, own, texts)
         custom = self._custom(request, texts, own)
         scores = [
             _posting_score(posting.id, prediction, extra, served.stamp)
@@ -67,17 +67,19 @@ class Scoring:
         ]
         return Scored(scores, served.stamp, own, base)
 
-    def _predict(self, request: requests.ScoreRequest, own: Embedded) -> list[Any]:
+    def _predict(
+        self, request: requests.ScoreRequest, own: Embedded, texts: list[str]
+    ) -> list[Any]:
         if SCORING not in request.models:
             return [{} for _ in request.postings]
         predictor = MultiTaskPredictor(self.models.scoring().model, self.runner)
         profile = request.profile
         if profile is None:
-            return predictor.predict_from_embeddings(own.vectors)
+            return predictor.predict_from_embeddings(own.vectors, texts=texts)
         profile_vector = embed(
             self.database, predictor.model.encoder, [scored_text(profile)], self.runner
         ).vectors[0]
-        return predictor.predict_from_embeddings(own.vectors, profile_vector)
+        return predictor.predict_from_embeddings(own.vectors, profile_vector, texts)
 
     def _ask(self, model: FineTunedBERT, texts: list[str], own: Embedded) -> list[dict[str, Any]]:
         if model.encoder.model_id == own.encoder_id:
