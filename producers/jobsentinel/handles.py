@@ -121,6 +121,9 @@ class JobStream(Generic[R, T]):
     def items(self, timeout_s: float | None = None) -> Iterator[T]:
         """Yield the items of each answer as it comes, ``timeout_s`` being for each job.
 
+        After an error it may be called again: it goes on behind a job that failed or was
+        cancelled, and waits once more for one that took too long.
+
         Raises:
             ResultTimeout, JobFailed, JobCancelled: as `JobHandle.result`.
         """
@@ -129,7 +132,11 @@ class JobStream(Generic[R, T]):
                 self._send_one()
             if not self._waiting:
                 return
-            result = self._waiting[0].result(timeout_s)
+            try:
+                result = self._waiting[0].result(timeout_s)
+            except (JobFailed, JobCancelled):
+                self._waiting.popleft()
+                raise
             self._waiting.popleft()
             yield from self._open_items(result)
 

@@ -130,6 +130,19 @@ def test_a_damaged_champion_and_a_damaged_store_are_failures(
     assert found["redis"]["level"] == "ok"
 
 
+def test_a_version_that_nobody_promoted_is_no_failure(
+    run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    open_registry(settings).register("mine", folder, kind="classification")
+
+    found = json_rows(run("doctor", "--json"))["model mine"]
+
+    assert (found["level"], found["found"]) == ("ok", "1 version(s), none in service")
+
+
 def test_an_existing_store_is_opened(run: Run, settings: Settings) -> None:
     Database.open(settings.store_url).close()
 

@@ -142,7 +142,9 @@ def test_skipped_lines_are_told_and_end_in_a_code_of_their_own(
 def test_of_a_pipe_what_comes_before_a_bad_line_is_scored(run: Run, worker: Any) -> None:
     # Given a stream with a bad third line
     worker.answer(score=scores)
-    stream = "\n".join([json.dumps(posting(1)), json.dumps(posting(2)), "{", json.dumps(posting(3))])
+    stream = "\n".join(
+        [json.dumps(posting(1)), json.dumps(posting(2)), "{", json.dumps(posting(3))]
+    )
 
     # When it is scored
     result = run("score", "-", "--json", stdin=stream)
@@ -248,7 +250,7 @@ def test_rank_takes_postings_and_plain_texts_as_candidates(
     assert "Line one Line two" in result.stdout
     assert "2 postings ranked out of 2 (total 12 ms)" in result.stderr
     (request,) = worker.requests
-    assert [item.text for item in request.candidates][0].startswith("Nurse")
+    assert next(item.text for item in request.candidates).startswith("Nurse")
     assert (request.initial_top_k, request.final_top_k) == (5, 5)
 
 

@@ -121,7 +121,7 @@ def test_a_file_is_checked_whole_and_counted_before_its_rows_are_used(tmp_path: 
 def test_more_rows_than_a_message_may_hold_are_refused(tmp_path: Path) -> None:
     rows = rows_of(tmp_path, f"{GOOD}\n".encode() * 4)
 
-    with pytest.raises(InvalidInput, match="candidates: rows.jsonl has more than 3 rows"):
+    with pytest.raises(InvalidInput, match=r"candidates: rows\.jsonl has more than 3 rows"):
         all_rows(rows, "candidates", 3)
 
 

@@ -78,9 +78,7 @@ def test_a_promotion_without_redis_is_done_and_says_what_that_means(
 def test_two_versions_are_compared_by_their_metrics(run: Run, registry: ModelRegistry) -> None:
     rows = json_rows(run("models", "compare", "mine", "1", "v1.1", "--json"))
 
-    assert rows == [
-        {"metric": "validation.accuracy", "first": 0.5, "second": 0.75, "change": 0.25}
-    ]
+    assert rows == [{"metric": "validation.accuracy", "first": 0.5, "second": 0.75, "change": 0.25}]
 
 
 def test_show_prints_the_champion_unless_told_otherwise(run: Run, registry: ModelRegistry) -> None:

@@ -162,7 +162,9 @@ def test_each_error_has_its_exit_code(error: Exception, code: ExitCode) -> None:
 
 def test_of_a_workers_traceback_only_the_error_is_told() -> None:
     # Given a job whose worker left a traceback
-    text = 'Traceback (most recent call last):\n  File "x.py", line 1\n    boom()\nValueError: boom\n'
+    text = (
+        'Traceback (most recent call last):\n  File "x.py", line 1\n    boom()\nValueError: boom\n'
+    )
 
     # When it is told
     told = told_shortly(JobFailed("score-1", f"{text} (attempts)"))

@@ -145,3 +145,15 @@ def test_an_unsafe_start_says_why_and_ends(settings: Settings) -> None:
     assert "start two workers" in ended.stderr
     assert time.monotonic() - started < 60
     assert not Path(settings.data_dir / "jobsentinel.db").exists()
+
+
+def test_a_worker_whose_models_cannot_be_read_ends_and_says_why(settings: Settings) -> None:
+    broken = settings.model_copy(update={"encoder_path": settings.data_dir / "no-such-model"})
+    settings.data_dir.mkdir(parents=True)
+
+    worker = start_worker(broken, "inference.bulk")
+
+    assert worker.wait(timeout=90) == 1
+    log = (settings.data_dir / "inference.bulk.log").read_text("utf-8")
+    assert "worker.cannot_start ModelUnavailable" in log
+    assert "no-such-model" in log

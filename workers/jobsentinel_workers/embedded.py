@@ -21,6 +21,7 @@ import redis
 
 from jobsentinel.contract.errors import ConfigurationError
 from jobsentinel.settings import Settings
+from jobsentinel_workers.children import end_with_parent
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class EmbeddedServer:
                 [str(server_binary()), str(self._write_configuration(port, password))],
                 stdout=log,
                 stderr=log,
+                preexec_fn=end_with_parent,  # noqa: PLW1509  # calls one function of libc, takes no lock
                 start_new_session=True,  # a Ctrl-C is for `up`, which stops the server last
             )
         self._wait()

@@ -19,6 +19,7 @@ from pathlib import Path
 from jobsentinel.contract.errors import ConfigurationError
 from jobsentinel.contract.tasks import INFERENCE_QUEUES, TRAINING
 from jobsentinel.settings import Settings
+from jobsentinel_workers.children import end_with_parent
 from jobsentinel_workers.embedded import EmbeddedServer
 
 logger = logging.getLogger(__name__)
@@ -97,13 +98,17 @@ class Fleet:
         """
         deadline = time.monotonic() + READY_TIMEOUT_S
         for name in _QUEUES:
-            while not self._is_ready(name):
+            while not self.is_ready(name):
                 if self._children[name].poll() is not None or time.monotonic() > deadline:
                     raise ConfigurationError(
                         f"the {name} worker did not start:\n{self._tail(name)}"
                     )
                 on_wait()
                 time.sleep(0.1)
+
+    def is_ready(self, name: str) -> bool:
+        """Return whether the worker ``inference`` or ``training`` has begun to consume."""
+        return self._ready_file(name).exists()
 
     def watch(self) -> None:
         """Start again what has ended; call it now and then.
@@ -145,6 +150,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
+                preexec_fn=end_with_parent,  # noqa: PLW1509  # calls one function of libc, takes no lock
                 start_new_session=True,  # signals reach the workers through `stop` alone
             )
 
@@ -161,9 +167,6 @@ class Fleet:
 
     def _ready_file(self, name: str) -> Path:
         return self.log_dir / f"{name}.ready"
-
-    def _is_ready(self, name: str) -> bool:
-        return self._ready_file(name).exists()
 
     def _tail(self, name: str) -> str:
         log = (self.log_dir / f"{name}.log").read_text("utf-8", "replace")

@@ -7,15 +7,21 @@ it and the parent never loads torch.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from celery import concurrency
 from celery.apps.worker import Worker
 
-from jobsentinel.contract.errors import ConfigurationError
+from jobsentinel.contract.errors import ConfigurationError, JobSentinelError
 from jobsentinel.contract.tasks import BULK, INFERENCE_QUEUES, INTERACTIVE, QUEUES, TRAINING
+
+if TYPE_CHECKING:
+    from jobsentinel_workers.process import Services
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,7 @@ class FleetWorker(Worker):  # type: ignore[misc]  # Celery ships no types
     """Celery's worker, with the pool that its queues need."""
 
     fleet_pool: Pool
+    services: Services | None = None
     has_interactive_lane = False
 
     def setup_queues(self, include: Any, exclude: Any = None) -> None:
@@ -124,3 +131,26 @@ class FleetWorker(Worker):  # type: ignore[misc]  # Celery ships no types
             options["concurrency"] = options.get("concurrency") or settings.inference_threads
         application.fleet_pool = self.fleet_pool
         super().__init__(app=app, hostname=hostname, **options)
+
+    def on_start(self) -> None:
+        """Load what the work needs before the first message is taken.
+
+        Raises:
+            SystemExit: something is missing; the log says what. A worker that cannot work must not
+                take messages.
+        """
+        from jobsentinel_workers.process import Services
+
+        try:
+            self.services = Services(self.app)
+            self.services.start()
+        except JobSentinelError as error:
+            logger.critical("worker.cannot_start %s: %s", type(error).__name__, error)
+            raise SystemExit(1) from error
+        super().on_start()
+
+    def on_stopped(self) -> None:
+        """End the threads beside the consumer."""
+        if self.services is not None:
+            self.services.stop()
+        super().on_stopped()

@@ -116,13 +116,6 @@ class Services:
         self._app.backend.mark_as_failure(job.job_id, error, call_errbacks=False)
 
 
-def _start_services(sender: Any, **_: Any) -> None:
-    """Before a worker takes its first message: a fleet that cannot work says so at once."""
-    if hasattr(sender.app, "settings"):
-        sender.services = Services(sender.app)
-        sender.services.start()
-
-
 def _say_ready(**_: Any) -> None:
     """Whoever started this worker may wait for a file to appear."""
     path = os.environ.get(READY_FILE_VARIABLE)
@@ -130,11 +123,4 @@ def _say_ready(**_: Any) -> None:
         Path(path).write_text(str(os.getpid()), encoding="ascii")
 
 
-def _stop_services(sender: Any, **_: Any) -> None:
-    if hasattr(sender, "services"):
-        sender.services.stop()
-
-
-signals.worker_init.connect(_start_services, weak=False)
 signals.worker_ready.connect(_say_ready, weak=False)
-signals.worker_shutdown.connect(_stop_services, weak=False)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points, version
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
@@ -99,7 +100,9 @@ def _summary(name: str) -> str:
 
 
 def _plugin(name: str) -> click.Command:
-    for entry in entry_points(group=PLUGIN_GROUP, name=name):
+    # The workers' modules come with every install; what they need, only with the extra.
+    installed = find_spec("sqlalchemy") is not None and find_spec("torch") is not None
+    for entry in entry_points(group=PLUGIN_GROUP, name=name) if installed else ():
         command: click.Command = entry.load()
         return command
     raise click.ClickException(

@@ -98,30 +98,18 @@ class Answers(Generic[T]):
                 complain("dropped what was not answered yet")
 
     def __iter__(self) -> Iterator[T]:
-        failure: JobFailed | JobCancelled | None = None
         while True:
             try:
                 for item in self._stream.items(self._patience.step_s()):
-                    self._told(failure)
-                    failure = None
                     self._patience.renew()
                     yield item
-                self._told(failure)
                 return
             except ResultTimeout:
                 if self._patience.is_over():
                     raise
             except (JobFailed, JobCancelled) as error:
-                if failure is not None and str(failure) == str(error):
-                    raise  # the stream does not get past the failed job
-                self._told(failure)
-                failure = error
-
-    def _told(self, failure: JobFailed | JobCancelled | None) -> None:
-        """Tell of a failed job once the stream has gone on behind it."""
-        if failure is not None:
-            self.failed += 1
-            complain(f"error: {told_shortly(failure)}")
+                self.failed += 1
+                complain(f"error: {told_shortly(error)}")
 
 
 def wait_for(

@@ -72,7 +72,7 @@ def closest_cosine(unit: Vectors, covered: Vectors | None) -> Floats:
 
 def _k_means(unit: Vectors, count: int, seed: int) -> tuple[Vectors, Indices]:
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
+    from threadpoolctl import threadpool_limits
 
     # More threads than free cores make this five times slower, not faster.
     with threadpool_limits(1):

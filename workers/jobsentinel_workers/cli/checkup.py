@@ -19,6 +19,9 @@ from jobsentinel.contract.errors import ConfigurationError, JobSentinelError
 from jobsentinel.settings import Settings
 from jobsentinel_workers.cli.finding import Finding, fail, ok, warn
 from jobsentinel_workers.cli.redis_checkup import redis_findings
+from jobsentinel_workers.models_in_service import BUILTIN_MODELS
+from jobsentinel_workers.registry import ModelRegistry
+from jobsentinel_workers.registry.names import CHAMPION
 
 PACKAGES: Final = (
     "torch",
@@ -145,24 +148,31 @@ def _encoder(settings: Settings) -> Iterator[Finding]:
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    from jobsentinel_workers.cli.opening import BUILTIN_MODELS, open_registry
-    from jobsentinel_workers.registry import ModelRegistry
     from jobsentinel_workers.starter import starter_path
 
+    builtin: dict[str, Path] = {}
     for name in BUILTIN_MODELS:
         try:
-            starter = ModelRegistry(settings.models_dir, {name: starter_path(name)}).get(name, 0)
+            builtin[name] = starter_path(name)
+            starter = ModelRegistry(settings.models_dir, builtin).get(name, 0)
             yield ok(f"starter {name}", str(starter.path))
         except JobSentinelError as error:
             yield fail(f"starter {name}", str(error), f"install anew: {_INSTALL}")
-    registry = open_registry(settings)
+    registry = ModelRegistry(settings.models_dir, builtin)
     for name in registry.names():
-        try:
-            champion = registry.get(name)
-            yield ok(f"model {name}", f"version {champion.version} serves, its files are intact")
-        except JobSentinelError as error:
-            advice = f"`jobsentinel models rollback {name}`, or promote another version"
-            yield fail(f"model {name}", str(error), advice)
+        yield _serving(registry, name)
+
+
+def _serving(registry: ModelRegistry, name: str) -> Finding:
+    title, versions = f"model {name}", registry.list(name)
+    if not any(CHAMPION in version.aliases for version in versions):
+        return ok(title, f"{len(versions)} version(s), none in service")
+    try:
+        champion = registry.get(name)
+    except JobSentinelError as error:
+        advice = f"`jobsentinel models rollback {name}`, or promote another version"
+        return fail(title, str(error), advice)
+    return ok(title, f"version {champion.version} serves, its files are intact")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

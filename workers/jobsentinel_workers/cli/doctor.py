@@ -37,7 +37,7 @@ def command(session: Session, as_json: bool) -> int:
 def _print(finding: Finding) -> None:
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(width=4)
-    line.add_column(width=18)
+    line.add_column(width=20)
     line.add_column(overflow="fold")
     found = Text(finding.found)
     if finding.advice:

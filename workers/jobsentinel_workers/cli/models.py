@@ -11,8 +11,9 @@ from jobsentinel.cli.exit_codes import ExitCode, complain
 from jobsentinel.cli.output import json_option, print_facts, print_json, print_table
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.cli.waiting import waiting_note
-from jobsentinel_workers.cli.opening import announce_models, open_registry
+from jobsentinel_workers.cli.opening import announce_models
 from jobsentinel_workers.cli.showing import minute
+from jobsentinel_workers.models_in_service import open_registry
 
 if TYPE_CHECKING:
     from jobsentinel_workers.registry import ModelRegistry, ModelVersion

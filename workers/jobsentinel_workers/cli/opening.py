@@ -1,24 +1,19 @@
-"""Opening what the commands look at: the store, and the registry with its starter weights."""
+"""Opening what the commands look at: the store, and who must hear of a change of models."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from jobsentinel.contract.errors import ConfigurationError, ModelUnavailable, QueueUnavailable
+from jobsentinel.contract.errors import ConfigurationError, QueueUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from jobsentinel.settings import Settings
     from jobsentinel_workers.registry import ModelRegistry
-
-BUILTIN_MODELS: Final = ("multi-task", "reranker")
-WORKERS_NOTICE_S: Final = 1.2
-"""After this long, workers that are asked look at the registry again (they do so once a second)."""
 
 
 @contextmanager
@@ -64,33 +59,16 @@ def sqlite_file(settings: Settings) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
-def open_registry(settings: Settings) -> ModelRegistry:
-    """Return the registry, with those starter weights that are there, without loading torch."""
-    from jobsentinel_workers.registry import ModelRegistry
-    from jobsentinel_workers.starter import starter_path
-
-    builtin: dict[str, Path] = {}
-    for name in BUILTIN_MODELS:
-        try:
-            builtin[name] = starter_path(name)
-        except ModelUnavailable:
-            continue  # `jobsentinel doctor` tells of it
-    return ModelRegistry(settings.models_dir, builtin=builtin)
-
-
 def announce_models(settings: Settings, registry: ModelRegistry) -> bool:
     """Tell producers that other models serve now, so that equal requests are new work.
 
-    Returns False when Redis cannot be told. It waits until no worker answers with the old model.
+    Returns False when Redis cannot be told.
     """
+    from jobsentinel_workers.models_in_service import models_generation
     from jobsentinel_workers.process import connect_ledger
 
-    generation = ",".join(f"{name}={registry.generation(name)}" for name in registry.names())
     try:
-        ledger = connect_ledger(settings)
-        if ledger.models_generation() != generation:
-            time.sleep(WORKERS_NOTICE_S)
-            ledger.publish_models_generation(generation)
+        connect_ledger(settings).publish_models_generation(models_generation(registry))
     except (QueueUnavailable, ConfigurationError):
         return False
     return True

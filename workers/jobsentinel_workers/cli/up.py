@@ -118,12 +118,8 @@ def _while_starting(fleet: Fleet, stop: threading.Event, line: LiveLine, began: 
 
 
 def _starting(fleet: Fleet, began: float) -> str:
-    states = [f"{name} {'ready' if _is_ready(fleet, name) else 'starting'}" for name in POOLS]
+    states = [f"{name} {'ready' if fleet.is_ready(name) else 'starting'}" for name in POOLS]
     return f"server ready, {', '.join(states)} ({time.monotonic() - began:.0f} s)"
-
-
-def _is_ready(fleet: Fleet, name: str) -> bool:
-    return (fleet.log_dir / f"{name}.ready").exists()
 
 
 def _now(fleet: Fleet, producer: Producer) -> str:

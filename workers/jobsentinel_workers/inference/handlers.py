@@ -19,9 +19,10 @@ from jobsentinel_workers.inference.embeddings import Embedded, embed
 from jobsentinel_workers.inference.ranking import Ranking
 from jobsentinel_workers.inference.scoring import Scoring, model_text
 from jobsentinel_workers.inference.selecting import Selecting
-from jobsentinel_workers.inference.serving import ServingModels, models_generation
+from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.jobs.context import Answer, JobContext, expect
 from jobsentinel_workers.jobs.lifecycle import Handler
+from jobsentinel_workers.models_in_service import models_generation
 from jobsentinel_workers.store import Database, labels, postings
 from jobsentinel_workers.store import results as stored_results
 

@@ -10,7 +10,8 @@ from jobsentinel.contract import requests, results
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel
 from jobsentinel_workers.inference.embeddings import embed
-from jobsentinel_workers.inference.serving import RERANKER, ServingModels
+from jobsentinel_workers.inference.serving import ServingModels
+from jobsentinel_workers.models_in_service import RERANKER
 from jobsentinel_workers.multi_task import scored_text
 from jobsentinel_workers.reranking import Candidate, HybridRanker, RankedCandidate
 from jobsentinel_workers.store import Database, VectorIndex, embeddings, postings

@@ -12,7 +12,8 @@ from jobsentinel.contract.postings import Posting
 from jobsentinel_workers.encoders import Runner
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.embeddings import Embedded, embed
-from jobsentinel_workers.inference.serving import SCORING, ServingModels
+from jobsentinel_workers.inference.serving import ServingModels
+from jobsentinel_workers.models_in_service import SCORING
 from jobsentinel_workers.multi_task import MultiTaskPredictor, scored_text
 from jobsentinel_workers.store import Database
 

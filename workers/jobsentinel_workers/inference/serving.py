@@ -17,14 +17,14 @@ from jobsentinel.contract.results import ModelStamp
 from jobsentinel.settings import Settings
 from jobsentinel_workers.encoders import SequenceModel, TextEncoder
 from jobsentinel_workers.fine_tuning import FineTunedBERT
+from jobsentinel_workers.models_in_service import RERANKER, SCORING, open_registry
 from jobsentinel_workers.multi_task import MultiTaskBERT, job_matching_tasks
-from jobsentinel_workers.registry import ModelRegistry, ModelVersion
+from jobsentinel_workers.registry import ModelVersion
 from jobsentinel_workers.reranking import CrossEncoderReranker
 from jobsentinel_workers.starter import starter_path
 
 logger = logging.getLogger(__name__)
 
-SCORING, RERANKER = "multi-task", "reranker"
 
 T = TypeVar("T")
 
@@ -36,17 +36,6 @@ class Served(Generic[T]):
     model: T
     stamp: ModelStamp
     generation: str
-
-
-def open_registry(settings: Settings) -> ModelRegistry:
-    """Return the registry of the data folder, with the starter weights as version 0."""
-    builtin = {name: starter_path(name) for name in (SCORING, RERANKER)}
-    return ModelRegistry(settings.models_dir, builtin=builtin)
-
-
-def models_generation(registry: ModelRegistry) -> str:
-    """Return a text that changes when any champion does."""
-    return ",".join(f"{name}={registry.generation(name)}" for name in registry.names())
 
 
 class ServingModels:

@@ -7,6 +7,7 @@ embeddings, and both together answer.
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections import Counter
@@ -65,7 +66,9 @@ def fit_word_model(texts: Sequence[str], targets: Array, strength: float = 10.0)
 
 def _count(texts: Sequence[str]) -> csr_matrix:
     """Return (n, BUCKETS) with 1 + log(count) of each place a text's words hash to."""
-    rows, columns, values = [], [], []
+    rows: list[int] = []
+    columns: list[int] = []
+    values: list[int] = []
     for row, text in enumerate(texts):
         counts = Counter(map(_bucket, _terms(text)))
         rows += [row] * len(counts)
@@ -86,7 +89,7 @@ def _terms(text: str) -> Iterable[str]:
     plain = _LINK.sub(" linkmark ", text[:MAX_SCANNED_CHARS].lower())
     words = _WORD.findall(_DIGITS.sub("0", plain))
     yield from words
-    yield from map(" ".join, zip(words, words[1:], strict=False))
+    yield from map(" ".join, itertools.pairwise(words))
 
 
 def _bucket(term: str) -> int:

@@ -93,17 +93,28 @@ class HeadsBuild:
 
     def _scam(self, model: MultiTaskBERT) -> Metrics:
         data = scam_data.read_scam_data(self.data, model.encoder, self.runner)
-        rows = data.examples()
         found: list[Metrics] = []
         for fold in data.folds(SCAM_FOLDS, self.seed):
-            judged = set(fold)
-            learnt = [row for n, row in enumerate(rows) if n not in judged]
+            learnt, judged = data.without(fold), data.only(fold)
             probe = create_job_matching_model(model.encoder, pretrained=False)
-            self._train(probe, learnt)
-            found.append(self._measure(probe, [rows[n] for n in fold], scam_data.TASK))
-        self._train(model, rows)
-        names = found[0]
-        return {f"scam_detection_{k}": float(np.mean([f[k] for f in found])) for k in names}
+            self._train_scam(probe, learnt)
+            found.append(self._measure(probe, judged.examples(), scam_data.TASK))
+        self._train_scam(model, data)
+        means = {name: float(np.mean([fold[name] for fold in found])) for name in found[0]}
+        metrics = {f"scam_detection_{name}": value for name, value in means.items()}
+        return metrics | {"scam_detection_flagged_of_linkedin": self._flagged(model)}
+
+    def _train_scam(self, model: MultiTaskBERT, data: scam_data.ScamData) -> None:
+        apart = data.folds(SCAM_FOLDS, self.seed + 1)[0]
+        train, validation = data.without(apart), data.only(apart)
+        model.word_models[scam_data.TASK] = train.fit_words()
+        self._train(model, train.examples(), validation.examples())
+
+    def _flagged(self, model: MultiTaskBERT) -> float:
+        """Return the share of real postings, hardly any of them scams, that are called scams."""
+        texts = [row.text for row in read_linkedin_postings(self.data)]
+        answers = MultiTaskPredictor(model, self.runner).predict_batch(texts)
+        return float(np.mean([answer[scam_data.TASK]["prediction"] for answer in answers]))
 
     def _salary(self, model: MultiTaskBERT) -> Metrics:
         rows = salary_data.salary_postings(self.data)
@@ -155,6 +166,7 @@ class HeadsBuild:
         self.log(f"category: {len(learnt)} texts of occupations, {len(real)} postings")
         # Both kinds judge: occupations for breadth, postings for what is served.
         self._train(model, [*learnt, *real], [*unseen, *real_test])
+        self.runner.save()
         for prefix, rows in {"job_category": unseen, "job_category_postings": real_test}.items():
             found = self._measure(model, rows, category_data.TASK)
             metrics |= {f"{prefix}_{name}": value for name, value in found.items()}
@@ -175,15 +187,20 @@ class HeadsBuild:
             rows = [list(a[category_data.TASK]["probabilities"].values()) for a in answers]
             return np.array(rows)
 
+        clear = (
+            category_data.clear_postings(train, classify, self.seed),
+            category_data.clear_postings(test, classify, self.seed),
+        )
         return (
-            category_data.posting_rows(train, classify),
-            category_data.posting_rows(test, classify),
+            category_data.posting_rows(clear[0], self.seed),
+            category_data.posting_rows(clear[1], self.seed),
         )
 
     def _measure(
         self, model: MultiTaskBERT, rows: Sequence[MultiTaskExample], name: str
     ) -> Metrics:
         predictor = MultiTaskPredictor(model, self.runner)
-        raw = predictor.raw_outputs(predictor.get_embedding([row.text for row in rows]), name)
+        texts = [row.text for row in rows]
+        raw, calibration = predictor.calibrated(predictor.get_embedding(texts), name, texts)
         targets = np.array([model.tasks[name].to_target(row.labels[name]) for row in rows])
-        return measure(model.tasks[name], model.calibrations[name], raw, targets)
+        return measure(model.tasks[name], calibration, raw, targets)

@@ -85,7 +85,7 @@ class RerankerBuild:
 
 
 def build_reranker(
-    data: Path, out: Path, settings: RerankerSettings, log: Log, vacancies: int = 150
+    data: Path, out: Path, settings: RerankerSettings, log: Log, vacancies: int = 120
 ) -> RerankerBuild:
     """Train, fit and measure the reranker, and write it into ``out``."""
     ranking_data = read_ranking_data(data, settings.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobsentinel.contract.categories import JOB_CATEGORIES
-from jobsentinel.contract.text import compose_posting_text
+from jobsentinel.contract.text import compose_posting_text, normalise
 from jobsentinel_workers.multi_task import MultiTaskExample
 from jobsentinel_workers.starter.category_mapping import (
     category_of_functions,
@@ -24,9 +25,13 @@ TITLES_AN_OCCUPATION = 20
 DOCUMENTS_AN_OCCUPATION = 5
 FACTS_SHARE = 0.4
 """Share of bare titles that get a line of facts, as scraped postings have one."""
-AGREEING, CERTAIN = 0.25, 0.9
-"""A posting's job function counts if the first model finds it this probable; without a function,
-the first model's own answer counts if it is this sure."""
+AGREEING, CERTAIN = 0.25, 0.85
+"""A posting's job function counts if the first model finds it this probable; otherwise the first
+model's own answer counts if it is this sure."""
+POSTINGS_A_CATEGORY = 700
+LENT_POSTINGS = 4_500
+DESCRIBED_WEIGHT = 3
+"""Real postings with a description are few: each counts so often."""
 
 Categories = tuple[str, ...]
 CATEGORIES: Categories = tuple(JOB_CATEGORIES)
@@ -71,18 +76,51 @@ def _with_facts(title: str, locations: Sequence[str], rng: np.random.Generator) 
     return compose_posting_text(title=title, location=str(rng.choice(locations)))
 
 
-def posting_rows(postings: Sequence[PostingRow], classify: Classify) -> list[MultiTaskExample]:
+LabelledPosting = tuple[PostingRow, str]
+
+
+def clear_postings(
+    postings: Sequence[PostingRow], classify: Classify, seed: int
+) -> list[LabelledPosting]:
     """Return postings whose category is clear from their title, by the first model.
 
     The title is what the model judges, the whole posting what the next model learns from: so it
-    comes to know real descriptions that nobody labelled.
+    comes to know real descriptions that nobody labelled. No category gets more than its cap.
     """
     probabilities = classify([posting.title for posting in postings])
-    rows: list[MultiTaskExample] = []
-    for posting, row in zip(postings, probabilities, strict=True):
-        category = _agreed(category_of_functions(posting.functions), row)
-        if category:
-            rows.append(MultiTaskExample(posting.text, {TASK: category}))
+    counts: Counter[str] = Counter()
+    clear: list[LabelledPosting] = []
+    for position in np.random.default_rng(seed).permutation(len(postings)).tolist():
+        posting = postings[position]
+        category = _agreed(category_of_functions(posting.functions), probabilities[position])
+        if category and (counts[category] < POSTINGS_A_CATEGORY or posting.description):
+            counts[category] += 1
+            clear.append((posting, category))
+    return clear
+
+
+def posting_rows(clear: Sequence[LabelledPosting], seed: int) -> list[MultiTaskExample]:
+    """Return the texts of ``clear`` postings; bare titles also with a description lent to them.
+
+    Half the descriptions come from the same category, half from any: what a posting is about, its
+    employer's trade for one, is not what the job is, and the title has to win.
+    """
+    rng = np.random.default_rng(seed)
+    lenders = [pair for pair in clear if pair[0].description]
+    rows = [
+        MultiTaskExample(posting.text, {TASK: category})
+        for posting, category in clear
+        for _ in range(DESCRIBED_WEIGHT if posting.description else 1)
+    ]
+    bare = [pair for pair in clear if not pair[0].description]
+    for position in rng.permutation(len(bare))[:LENT_POSTINGS].tolist():
+        posting, category = bare[position]
+        alike = [lender for lender, kind in lenders if kind == category]
+        pool = alike if alike and rng.random() < 0.5 else [lender for lender, _ in lenders]
+        if pool:
+            description = pool[int(rng.integers(len(pool)))].description
+            text = normalise(f"{posting.text}\n{description}")
+            rows.append(MultiTaskExample(text, {TASK: category}))
     return rows
 
 
@@ -90,4 +128,4 @@ def _agreed(stated: str | None, probabilities: npt.NDArray[np.float64]) -> str |
     best = int(probabilities.argmax())
     if stated is not None and probabilities[CATEGORIES.index(stated)] >= AGREEING:
         return stated
-    return CATEGORIES[best] if stated is None and probabilities[best] >= CERTAIN else None
+    return CATEGORIES[best] if probabilities[best] >= CERTAIN else None

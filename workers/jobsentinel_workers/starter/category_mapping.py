@@ -1,8 +1,8 @@
 """How occupation codes and job functions become the twenty categories.
 
-Codes are matched by their longest known prefix. Names are used only where they mean one thing:
-LinkedIn's "Management, Manufacturing" is what a posting gets that nobody classified, and its
-"Sales" and "Business Development" hold shop managers and cashiers, so none of them teaches here.
+Codes are matched by their longest known prefix. Job functions are proposals: "Sales" holds cashiers
+as well, so a function counts only where a model of occupations agrees. LinkedIn's "Management,
+Manufacturing" is what a posting gets that nobody classified, and proposes nothing.
 """
 
 from __future__ import annotations
@@ -80,6 +80,17 @@ _FUNCTIONS: Final = {
     ("Supply Chain",): "transport_logistics",
     ("Research", "Science"): "science_research",
     ("Design",): "design_arts_media",
+    ("Art/Creative", "Design", "Information Technology"): "design_arts_media",
+    ("Sales",): "sales_business_development",
+    ("Business Development",): "sales_business_development",
+    ("Business Development", "Sales"): "sales_business_development",
+    ("Advertising", "Business Development", "Sales"): "sales_business_development",
+    ("Analyst",): "data_analytics",
+    ("Analyst", "Information Technology", "Research"): "data_analytics",
+    ("Management",): "management_operations",
+    ("Project Management",): "management_operations",
+    ("Manufacturing",): "manufacturing_production",
+    ("Production",): "manufacturing_production",
 }
 
 

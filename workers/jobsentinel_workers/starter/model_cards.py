@@ -82,7 +82,7 @@ misses of the bi-encoder. A quarter of the groups pair a real posting's title wi
 Trained {settings.steps} steps of {settings.groups_a_step} groups, seed {settings.seed}.
 
 ## Results
-The first 50 documents of the bi-encoder are reordered; documents it missed count as missed.
+The first 30 documents of the bi-encoder are reordered; documents it missed count as missed.
 
 - *Occupations*: queries of O*NET occupations never trained on, half of those held out; the other
   half fitted the weights.

@@ -117,7 +117,8 @@ class OccupationGroups:
 
     def _related(self, own: int) -> dict[int, float]:
         grades = self.pool.occupations[own].related
-        return {self.position[code]: g for code, g in grades.items() if code in self.position}
+        known = {self.position[code]: g for code, g in grades.items() if code in self.position}
+        return {position: grade for position, grade in known.items() if position != own}
 
     def _is_negative(self, own: int, other: int) -> bool:
         mine, theirs = self.pool.occupations[own], self.pool.occupations[other]

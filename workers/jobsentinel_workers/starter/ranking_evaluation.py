@@ -25,7 +25,8 @@ from jobsentinel_workers.starter.ranking_metrics import (
     reciprocal_rank_at,
 )
 
-TOP_K = 50
+TOP_K = 30
+MAX_QUERIES = 100
 Array = npt.NDArray[np.float64]
 
 
@@ -80,7 +81,7 @@ def held_out_occupation_lists(
 ) -> JudgedLists:
     """Return lists for queries of unseen occupations over documents of all of them."""
     rng = np.random.default_rng(seed)
-    asked = [occupation for occupation in unseen for _ in range(3)]
+    asked = [occupation for occupation in unseen for _ in range(2)]
     queries = [sample_query(occupation, rng) for occupation in asked]
     documents = [sample_document(occupation, rng) for occupation in all_occupations]
 
@@ -108,7 +109,7 @@ def vacancy_lists(data: Path, encoder: SequenceModel, count: int, seed: int) -> 
 
 def posting_lists(rows: Sequence[PostingRow], encoder: SequenceModel) -> JudgedLists:
     """Return lists for the titles of unseen real postings over their descriptions."""
-    described = [row for row in rows if len(row.description) > 200]
+    described = [row for row in rows if len(row.description) > 200][:MAX_QUERIES]
     return retrieve(
         [row.title for row in described],
         [row.description for row in described],

@@ -11,6 +11,7 @@ import numpy as np
 from jobsentinel.contract.text import content_hash
 from jobsentinel_workers.encoders import Runner, SequenceModel
 from jobsentinel_workers.multi_task import MultiTaskExample, scored_text
+from jobsentinel_workers.multi_task.words import WordModel, fit_word_model
 from jobsentinel_workers.starter.near_duplicates import duplicate_groups
 from jobsentinel_workers.starter.open_data import PostingRow, read_emscad
 
@@ -27,6 +28,20 @@ class ScamData:
     def examples(self) -> list[MultiTaskExample]:
         """Return the postings as labelled examples."""
         return [MultiTaskExample(row.text, {TASK: row.fraudulent}) for row in self.rows]
+
+    def only(self, positions: Sequence[int]) -> ScamData:
+        """Return the postings at ``positions``."""
+        return ScamData([self.rows[n] for n in positions], [self.groups[n] for n in positions])
+
+    def without(self, positions: Sequence[int]) -> ScamData:
+        """Return all postings but those at ``positions``."""
+        left_out = set(positions)
+        return self.only([n for n in range(len(self.rows)) if n not in left_out])
+
+    def fit_words(self) -> WordModel:
+        """Return a word model of these postings."""
+        targets = np.array([float(row.fraudulent is True) for row in self.rows])
+        return fit_word_model([scored_text(row.text) for row in self.rows], targets)
 
     def folds(self, count: int, seed: int) -> list[list[int]]:
         """Return positions in ``count`` parts that share no group."""

@@ -29,9 +29,9 @@ from jobsentinel_workers.fine_tuning import (
     TrainingMetrics,
 )
 from jobsentinel_workers.inference.handlers import limit_threads
-from jobsentinel_workers.inference.serving import models_generation, open_registry
 from jobsentinel_workers.jobs.context import Answer, JobContext, expect
 from jobsentinel_workers.jobs.lifecycle import Handler
+from jobsentinel_workers.models_in_service import BUILTIN_MODELS, models_generation, open_registry
 from jobsentinel_workers.multi_task import (
     MultiTaskBERT,
     MultiTaskExample,
@@ -82,7 +82,7 @@ class TrainingHandlers:
     def fine_tune(self, message: Message, context: JobContext) -> Answer:
         """Train a classifier, a regressor or a similarity model on the rows sent."""
         request = expect(message, requests.FineTuneRequest)
-        if request.name in ("multi-task", "reranker"):
+        if request.name in BUILTIN_MODELS:
             raise InvalidInput("name", f"{request.name!r} is built in; choose another")
         return self._train("fine_tune", request, context, self._fine_tune)
 
