@@ -60,7 +60,9 @@ def fit_word_model(texts: Sequence[str], targets: Array, strength: float = 10.0)
     rarity = np.log((1 + len(texts)) / (1 + documents)) + 1
     # What only one text says teaches that text and nothing else.
     rarity = np.where(documents >= 2, rarity, 0.0).astype(np.float32)
-    fitted = LogisticRegression(C=strength, max_iter=1_000).fit(_scale(counts, rarity), targets)
+    # Balanced, so that a text of which no word is known says neither yes nor no.
+    regression = LogisticRegression(C=strength, class_weight="balanced", max_iter=1_000)
+    fitted = regression.fit(_scale(counts, rarity), targets)
     return WordModel(fitted.coef_[0].astype(np.float32), rarity, float(fitted.intercept_[0]))
 
 

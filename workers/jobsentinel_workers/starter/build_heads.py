@@ -98,7 +98,10 @@ class HeadsBuild:
             learnt, judged = data.without(fold), data.only(fold)
             probe = create_job_matching_model(model.encoder, pretrained=False)
             self._train_scam(probe, learnt)
-            found.append(self._measure(probe, judged.examples(), scam_data.TASK))
+            brief = [scam_data.excerpt(row, self.seed + 1) for row in judged.rows]
+            whole = self._measure(probe, judged.examples(), scam_data.TASK)
+            cut = self._measure(probe, scam_data.to_examples(brief), scam_data.TASK)
+            found.append(whole | {f"of_excerpts_{name}": value for name, value in cut.items()})
         self._train_scam(model, data)
         means = {name: float(np.mean([fold[name] for fold in found])) for name in found[0]}
         metrics = {f"scam_detection_{name}": value for name, value in means.items()}
@@ -107,12 +110,26 @@ class HeadsBuild:
     def _train_scam(self, model: MultiTaskBERT, data: scam_data.ScamData) -> None:
         apart = data.folds(SCAM_FOLDS, self.seed + 1)[0]
         train, validation = data.without(apart), data.only(apart)
+        postings, _ = self._linkedin_split()
+        ordinary, unseen = split(postings, TEST_SHARE, self.seed + 1)
+        onet = [occupation for occupation in read_onet(self.data) if occupation.tasks][::3]
+        made, unseen_made = split(onet, TEST_SHARE, self.seed)
+        train = train.with_excerpts(self.seed).plus(
+            scam_data.presumably_legitimate(ordinary, made, self.seed)
+        )
+        validation = validation.with_excerpts(self.seed).plus(
+            scam_data.presumably_legitimate(unseen, unseen_made, self.seed)
+        )
         model.word_models[scam_data.TASK] = train.fit_words()
         self._train(model, train.examples(), validation.examples())
 
+    def _linkedin_split(self) -> tuple[list[PostingRow], list[PostingRow]]:
+        return split(read_linkedin_postings(self.data), 2 * TEST_SHARE, self.seed)
+
     def _flagged(self, model: MultiTaskBERT) -> float:
-        """Return the share of real postings, hardly any of them scams, that are called scams."""
-        texts = [row.text for row in read_linkedin_postings(self.data)]
+        """Return the share of unseen real postings, hardly any of them scams, called scams."""
+        _, unseen = self._linkedin_split()
+        texts = [text for row in unseen for text in (row.text, scam_data.excerpt(row, 1).text)]
         answers = MultiTaskPredictor(model, self.runner).predict_batch(texts)
         return float(np.mean([answer[scam_data.TASK]["prediction"] for answer in answers]))
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from jobsentinel.contract.text import content_hash
+from jobsentinel.contract.text import content_hash, normalise
 from jobsentinel_workers.encoders import Runner, SequenceModel
 from jobsentinel_workers.multi_task import MultiTaskExample, scored_text
 from jobsentinel_workers.multi_task.words import WordModel, fit_word_model
 from jobsentinel_workers.starter.near_duplicates import duplicate_groups
-from jobsentinel_workers.starter.open_data import PostingRow, read_emscad
+from jobsentinel_workers.starter.open_data import Occupation, PostingRow, read_emscad
+from jobsentinel_workers.starter.ranking_data import sample_document
 
 TASK = "scam_detection"
 
@@ -27,7 +28,7 @@ class ScamData:
 
     def examples(self) -> list[MultiTaskExample]:
         """Return the postings as labelled examples."""
-        return [MultiTaskExample(row.text, {TASK: row.fraudulent}) for row in self.rows]
+        return to_examples(self.rows)
 
     def only(self, positions: Sequence[int]) -> ScamData:
         """Return the postings at ``positions``."""
@@ -42,6 +43,19 @@ class ScamData:
         """Return a word model of these postings."""
         targets = np.array([float(row.fraudulent is True) for row in self.rows])
         return fit_word_model([scored_text(row.text) for row in self.rows], targets)
+
+    def with_excerpts(self, seed: int) -> ScamData:
+        """Return the postings and, of each, an excerpt: its head and the first lines.
+
+        Scrapers often deliver excerpts. A model that only knows whole postings takes their
+        brevity for evidence.
+        """
+        excerpts = [excerpt(row, seed) for row in self.rows]
+        return ScamData(self.rows + excerpts, self.groups * 2)
+
+    def plus(self, other: Sequence[PostingRow]) -> ScamData:
+        """Return these postings and ``other`` ones, each a group of its own."""
+        return ScamData(self.rows + list(other), self.groups + [-1 - n for n in range(len(other))])
 
     def folds(self, count: int, seed: int) -> list[list[int]]:
         """Return positions in ``count`` parts that share no group."""
@@ -61,6 +75,36 @@ def read_scam_data(data: Path, encoder: SequenceModel, runner: Runner) -> ScamDa
     return ScamData(rows, duplicate_groups(embeddings))
 
 
+def to_examples(rows: Sequence[PostingRow]) -> list[MultiTaskExample]:
+    """Return rows as labelled examples."""
+    return [MultiTaskExample(row.text, {TASK: row.fraudulent}) for row in rows]
+
+
 def legitimate(rows: Sequence[PostingRow]) -> list[PostingRow]:
     """Return the postings that are no fraud."""
     return [row for row in rows if row.fraudulent is False]
+
+
+def excerpt(row: PostingRow, seed: int) -> PostingRow:
+    """Return ``row`` cut to a number of words that its text and the seed fix."""
+    length = int(np.random.default_rng((seed, int(content_hash(row.text), 16))).integers(15, 120))
+    head = row.text.removesuffix(row.description)
+    words = row.description.split()[:length]
+    return replace(row, text=normalise(f"{head}\n{' '.join(words)}"))
+
+
+def presumably_legitimate(
+    postings: Sequence[PostingRow], occupations: Sequence[Occupation], seed: int
+) -> list[PostingRow]:
+    """Return real postings of today and postings made of occupations, as examples of no fraud.
+
+    Hardly one in a hundred of them can be one. They keep the model from taking every posting that
+    is unlike those of 2012 for suspicious.
+    """
+    rng = np.random.default_rng(seed)
+    made = [
+        PostingRow(title="", text=sample_document(occupation, rng), fraudulent=False)
+        for occupation in occupations
+    ]
+    real = [replace(row, fraudulent=False) for row in postings]
+    return real + [excerpt(row, seed) for row in real] + made
