@@ -101,11 +101,18 @@ def show_fit(
         for s, t in genuine
         if s.salary_year_usd and t["salary_year_usd"]
     ]
+    suspects = sorted((s for s, _ in answered if s.scam), key=_suspicion, reverse=True)[:10]
+    listed = sum(truth[s.posting_id]["scam"] for s in suspects)
     console.print(
         f"against the demo's truth: category right {right} of {len(genuine)} · "
-        f"scams flagged {caught} of {len(frauds)}, genuine ones flagged {wrong} of {len(honest)} · "
+        f"scams flagged {caught} of {len(frauds)}, genuine ones flagged {wrong} of {len(honest)}, "
+        f"{listed} scams among the 10 most suspicious · "
         f"salary off by {statistics.median(off):.0%} (median of {len(off)})"
     )
+
+
+def _suspicion(score: PostingScore) -> float:
+    return score.scam.probability if score.scam else 0.0
 
 
 def ndcg(order: Sequence[str], relevance: Mapping[str, int], at: int = 10) -> float:

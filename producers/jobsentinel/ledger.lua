@@ -97,9 +97,9 @@ end
 
 local operations = {}
 
--- enqueue id task queue payload digest message deadline_ms -> state before, or 'new'
+-- enqueue id task queue payload digest message within_ms -> state before, or 'new'
 -- A finished or waiting job of that id is left alone; a failed or cancelled one starts anew.
-function operations.enqueue(id, task, queue, payload, digest, message, deadline)
+function operations.enqueue(id, task, queue, payload, digest, message, within)
   local before = redis.call('HGET', job_key(id), 'state')
   if before == 'queued' or before == 'running' or before == 'done' then return before end
   -- The first write is one that a full server refuses; after any other it would let all pass.
@@ -109,12 +109,13 @@ function operations.enqueue(id, task, queue, payload, digest, message, deadline)
     'reason', 'traceback', 'result', 'closed')
   redis.call('PERSIST', job_key(id))
   redis.call('ZREM', DEAD, id)
-  if deadline ~= '' then redis.call('HSET', job_key(id), 'deadline', deadline) end
+  if within ~= '' then redis.call('HSET', job_key(id), 'deadline', NOW + tonumber(within)) end
   send(id)
   return before or 'new'
 end
 
--- claim id owner lease_ms max_attempts -> {verdict, token, payload, digest, attempts, task}
+-- claim id owner lease_ms max_attempts
+--   -> {verdict, token, payload, digest, attempts, task, ms left until the deadline or ''}
 function operations.claim(id, owner, lease_ms, max_attempts)
   local state, deadline, attempts = unpack(get(id, 'state', 'deadline', 'attempts'))
   if not state then return { 'missing' } end
@@ -134,7 +135,8 @@ function operations.claim(id, owner, lease_ms, max_attempts)
   redis.call('ZREM', DELAYED, id)
   redis.call('ZADD', LEASES, NOW + tonumber(lease_ms), id)
   local payload, digest, task = unpack(get(id, 'payload', 'digest', 'task'))
-  return { 'claimed', token, payload, digest, attempts + 1, task }
+  local left = deadline and tonumber(deadline) - NOW or ''
+  return { 'claimed', token, payload, digest, attempts + 1, task, left }
 end
 
 -- renew lease_ms id token [id token ...] -> {verdict ...}: held | cancel | lost, in order

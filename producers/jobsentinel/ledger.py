@@ -32,6 +32,8 @@ class Claim:
     digest: str
     token: int
     attempt: int
+    left_s: float | None = None
+    """Seconds until the deadline, at the time of the claim; None when there is none."""
 
     def payload_is_intact(self) -> bool:
         """Whether the payload is the one that was enqueued."""
@@ -100,12 +102,15 @@ class Ledger:
         queue: str,
         payload: bytes,
         message: str,
-        deadline_ms: int | None = None,
+        within_s: float | None = None,
     ) -> str:
-        """Write a job and send its message; return ``new`` or the state it was in before."""
-        deadline = "" if deadline_ms is None else deadline_ms
+        """Write a job and send its message; return ``new`` or the state it was in before.
+
+        A job that is not done ``within_s`` seconds is given up as expired.
+        """
+        within = "" if within_s is None else int(within_s * 1000)
         before: bytes = self._call(
-            "enqueue", job_id, task, queue, payload, digest_of(payload), message, deadline
+            "enqueue", job_id, task, queue, payload, digest_of(payload), message, within
         )
         return before.decode()
 
@@ -178,8 +183,16 @@ class Ledger:
         verdict, *rest = self._call("claim", job_id, owner, int(lease_s * 1000), max_attempts)
         if verdict != b"claimed":
             return Refused(verdict.decode())
-        token, payload, digest, attempt, task = rest
-        return Claim(job_id, task.decode(), payload, digest.decode(), int(token), int(attempt))
+        token, payload, digest, attempt, task, left = rest
+        return Claim(
+            job_id,
+            task.decode(),
+            payload,
+            digest.decode(),
+            int(token),
+            int(attempt),
+            None if left == b"" else int(left) / 1000,
+        )
 
     def renew(self, held: Sequence[tuple[str, int]], *, lease_s: float) -> list[Verdict]:
         """Prolong leases given as (job id, token); say for each whether it is still held."""

@@ -22,6 +22,7 @@ from jobsentinel.settings import Settings
 
 R = TypeVar("R", bound=Message)
 OnInvalid = Callable[[int, InvalidInput], None]
+MAX_DEADLINE_S = 30 * 24 * 3600
 PostingLike = Posting | Mapping[str, Any]
 
 
@@ -79,6 +80,7 @@ class Producer:
         queue: str | None = None,
         chunk_size: int = limits.DEFAULT_CHUNK_POSTINGS,
         on_invalid: OnInvalid | None = None,
+        deadline_s: float | None = None,
     ) -> JobStream[results.ScoreResult, results.PostingScore]:
         """Score postings: category, salary, scam, and with a ``profile`` how well each matches it.
 
@@ -89,6 +91,8 @@ class Producer:
             queue: ``inference.bulk`` by default, ``inference.interactive`` for a single posting.
             on_invalid: called with the position and the error of a posting that breaks the
                 contract, which is then left out; None raises the error.
+            deadline_s: seconds after which an answer is of no use: what is not done by then is a
+                dead letter, ``expired``.
 
         Raises:
             InvalidInput: names the field of the first bad posting. Of a list, nothing was sent.
@@ -101,7 +105,14 @@ class Producer:
             )
 
         return self._stream(
-            "score", postings, request, _scores, queue=queue, size=chunk_size, on_invalid=on_invalid
+            "score",
+            postings,
+            request,
+            _scores,
+            queue=queue,
+            size=chunk_size,
+            on_invalid=on_invalid,
+            deadline_s=deadline_s,
         )
 
     def index(
@@ -111,6 +122,7 @@ class Producer:
         queue: str | None = None,
         chunk_size: int = limits.DEFAULT_CHUNK_POSTINGS,
         on_invalid: OnInvalid | None = None,
+        deadline_s: float | None = None,
     ) -> JobStream[results.IndexResult, results.IndexResult]:
         """Store postings with their embeddings, so that `rerank` finds them. As `score`."""
 
@@ -118,7 +130,14 @@ class Producer:
             return requests.IndexRequest.parse({"postings": tuple(chunk)})
 
         return self._stream(
-            "index", postings, request, _itself, queue=queue, size=chunk_size, on_invalid=on_invalid
+            "index",
+            postings,
+            request,
+            _itself,
+            queue=queue,
+            size=chunk_size,
+            on_invalid=on_invalid,
+            deadline_s=deadline_s,
         )
 
     def rerank(
@@ -130,6 +149,7 @@ class Producer:
         final_top_k: int = 20,
         bi_encoder: str | None = None,
         idempotency_key: str | None = None,
+        deadline_s: float | None = None,
     ) -> JobHandle[results.RerankResult]:
         """Rank candidates, or all indexed postings, for a query such as a résumé.
 
@@ -146,7 +166,9 @@ class Producer:
                 "bi_encoder": bi_encoder,
             }
         )
-        return self._send("rerank", request, results.RerankResult, key=idempotency_key)
+        return self._send(
+            "rerank", request, results.RerankResult, key=idempotency_key, deadline_s=deadline_s
+        )
 
     def select(
         self,
@@ -157,6 +179,7 @@ class Producer:
         model: str = "multi-task",
         seed: int = 0,
         idempotency_key: str | None = None,
+        deadline_s: float | None = None,
     ) -> JobHandle[results.SelectResult]:
         """Choose the samples that are most worth a human's label. Errors as `rerank`."""
         request = requests.SelectRequest.parse(
@@ -168,7 +191,9 @@ class Producer:
                 "seed": seed,
             }
         )
-        return self._send("select", request, results.SelectResult, key=idempotency_key)
+        return self._send(
+            "select", request, results.SelectResult, key=idempotency_key, deadline_s=deadline_s
+        )
 
     def add_labels(
         self, labels: Iterable[Label | Mapping[str, Any]], *, idempotency_key: str | None = None
@@ -236,6 +261,7 @@ class Producer:
         queue: str | None = None,
         key: str | None = None,
         generation: str | None = None,
+        deadline_s: float | None = None,
     ) -> JobHandle[R]:
         task = TASKS[name]
         payload = wire.encode_request(task, request)
@@ -248,7 +274,14 @@ class Producer:
         if queue not in QUEUES:
             raise InvalidInput("queue", f"is {queue!r}, not one of {', '.join(QUEUES)}")
         message = task_message(task, job_id, queue, _summary(request))
-        self.ledger.enqueue(job_id, task=name, queue=queue, payload=payload, message=message)
+        self.ledger.enqueue(
+            job_id,
+            task=name,
+            queue=queue,
+            payload=payload,
+            message=message,
+            within_s=_checked_deadline(deadline_s),
+        )
         return self._handle(job_id, result_type)
 
     def _stream(
@@ -261,6 +294,7 @@ class Producer:
         queue: str | None,
         size: int,
         on_invalid: OnInvalid | None,
+        deadline_s: float | None,
     ) -> JobStream[Any, Any]:
         if not 1 <= size <= limits.MAX_POSTINGS_A_MESSAGE:
             raise InvalidInput(
@@ -281,6 +315,7 @@ class Producer:
                 TASKS[name].result,
                 queue=queue,
                 generation=generation,
+                deadline_s=deadline_s,
             )
             for chunk in _chunks(checked, size)
         )
@@ -358,6 +393,12 @@ def _summary(request: Message) -> str:
         if items is not None:
             return f"{len(items)} {field}"
     return "indexed postings" if isinstance(request, requests.RerankRequest) else "stored labels"
+
+
+def _checked_deadline(deadline_s: float | None) -> float | None:
+    if deadline_s is not None and not 0.001 <= deadline_s <= MAX_DEADLINE_S:
+        raise InvalidInput("deadline_s", f"is {deadline_s}; it must be 0.001 to {MAX_DEADLINE_S:,}")
+    return deadline_s
 
 
 # Sending these twice means it: the store may have changed in between.

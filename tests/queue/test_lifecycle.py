@@ -185,6 +185,25 @@ def test_a_cancelled_job_stops_at_its_next_step(
         job.result(5)
 
 
+def test_a_job_whose_deadline_passes_while_it_runs_is_given_up(
+    work: Any, producer: Producer
+) -> None:
+    job = producer.rerank("cook", [], deadline_s=0.2)
+
+    def dawdle(message: Message, context: JobContext) -> Answer:
+        time.sleep(0.25)
+        context.check()
+        raise AssertionError("the job went on")
+
+    runner = work(dawdle)
+    runner.handlers["rerank"] = dawdle
+
+    with pytest.raises(JobFailed, match="deadline passed while it ran"):
+        runner.run(job.job_id)
+    with pytest.raises(JobFailed, match="expired"):
+        job.result(5)
+
+
 def test_a_worker_that_lost_its_lease_commits_nothing(
     work: Any, job: JobHandle[AddLabelsResult], producer: Producer, database: Database
 ) -> None:

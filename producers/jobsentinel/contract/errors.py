@@ -7,6 +7,7 @@ JobSentinelError
 ├── QueueFull               the queue is at its depth limit
 ├── JobFailed               the fleet gave the job up; it is a dead letter now
 ├── JobCancelled            somebody cancelled the job
+├── JobExpired              the job's deadline passed before it was done
 ├── ResultTimeout           the answer did not come in time; the job goes on
 ├── LeaseLost               this worker no longer owns the job it works on
 └── ModelUnavailable        a model is missing, untrained or fails its checks
@@ -63,6 +64,10 @@ class JobFailed(JobSentinelError):
 
 class JobCancelled(JobSentinelError):
     """The job was cancelled before it finished; send it again if it is still wanted."""
+
+
+class JobExpired(JobSentinelError):
+    """The job's deadline passed before it was done; its answer would have come too late."""
 
 
 class ResultTimeout(JobSentinelError, TimeoutError):

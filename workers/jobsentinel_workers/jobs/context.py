@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from jobsentinel.contract.base import Message
-from jobsentinel.contract.errors import InvalidInput, JobCancelled, LeaseLost
+from jobsentinel.contract.errors import InvalidInput, JobCancelled, JobExpired, LeaseLost
 from jobsentinel.ledger import Claim, Ledger
 
 PROGRESS_INTERVAL_S = 1.0
@@ -41,6 +41,7 @@ class JobContext:
     cancel_requested: threading.Event = field(default_factory=threading.Event)
     lease_lost: threading.Event = field(default_factory=threading.Event)
     _last_report: float = 0.0
+    _claimed_at: float = field(default_factory=time.monotonic)
 
     @property
     def job_id(self) -> str:
@@ -52,12 +53,16 @@ class JobContext:
 
         Raises:
             JobCancelled: somebody asked for it.
+            JobExpired: its deadline has passed.
             LeaseLost: another worker owns the job now.
         """
         if self.lease_lost.is_set():
             raise LeaseLost(f"job {self.job_id}: the lease of token {self.claim.token} is over")
         if self.cancel_requested.is_set():
             raise JobCancelled(f"job {self.job_id} was cancelled while it ran")
+        left_s = self.claim.left_s
+        if left_s is not None and time.monotonic() - self._claimed_at > left_s:
+            raise JobExpired(f"job {self.job_id}: its deadline passed while it ran")
 
     def report(self, progress: dict[str, Any], *, force: bool = False) -> bool:
         """Publish ``progress``, at most once a second; return whether it was published."""

@@ -17,6 +17,7 @@ from jobsentinel.contract.errors import (
     ConfigurationError,
     InvalidInput,
     JobCancelled,
+    JobExpired,
     JobFailed,
     LeaseLost,
     ModelUnavailable,
@@ -96,8 +97,9 @@ class JobRunner:
             # The ledger cannot be told; the lease runs out there and the job is put back.
             logger.warning("job.redis_away job_id=%s %s", claim.job_id, error)
             raise NothingToDo("Redis away") from None
-        except NEVER_WORKS as error:
-            self.ledger.fail(claim.job_id, claim.token, reason="invalid", error=str(error))
+        except (*NEVER_WORKS, JobExpired) as error:
+            reason = "expired" if isinstance(error, JobExpired) else "invalid"
+            self.ledger.fail(claim.job_id, claim.token, reason=reason, error=str(error))
             logger.warning("job.failed job_id=%s %s: %s", claim.job_id, type(error).__name__, error)
             raise JobFailed(claim.job_id, str(error)) from error
         except Exception as error:  # the edge of a job: whatever broke, the fleet goes on
