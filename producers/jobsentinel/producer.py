@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -17,13 +15,20 @@ from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
 from jobsentinel.contract.tasks import INTERACTIVE, QUEUES, TASKS
 from jobsentinel.envelope import task_message
 from jobsentinel.handles import JobHandle, JobStream
-from jobsentinel.ledger import Ledger, digest_of
+from jobsentinel.intake import (
+    OnInvalid,
+    PostingLike,
+    checked_postings,
+    chunks,
+    to_candidate,
+    to_sample,
+)
+from jobsentinel.job_ids import ALWAYS_NEW, job_id_for
+from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
 
 R = TypeVar("R", bound=Message)
-OnInvalid = Callable[[int, InvalidInput], None]
 MAX_DEADLINE_S = 30 * 24 * 3600
-PostingLike = Posting | Mapping[str, Any]
 
 
 class Producer:
@@ -160,7 +165,7 @@ class Producer:
         request = requests.RerankRequest.parse(
             {
                 "query": query,
-                "candidates": None if candidates is None else tuple(map(_candidate, candidates)),
+                "candidates": None if candidates is None else tuple(map(to_candidate, candidates)),
                 "initial_top_k": initial_top_k,
                 "final_top_k": final_top_k,
                 "bi_encoder": bi_encoder,
@@ -184,7 +189,7 @@ class Producer:
         """Choose the samples that are most worth a human's label. Errors as `rerank`."""
         request = requests.SelectRequest.parse(
             {
-                "samples": tuple(map(_sample, samples)),
+                "samples": tuple(map(to_sample, samples)),
                 "strategy": strategy,
                 "num_samples": num_samples,
                 "model": model,
@@ -268,8 +273,8 @@ class Producer:
         if generation is None:
             generation = self.ledger.models_generation()
         # Training on the stored labels is new work each time, for the labels may be new.
-        always_new = name in _ALWAYS_NEW or getattr(request, "rows", ()) is None
-        job_id = _job_id(name, key, payload, generation, always_new=always_new)
+        always_new = name in ALWAYS_NEW or getattr(request, "rows", ()) is None
+        job_id = job_id_for(name, key, payload, generation, always_new=always_new)
         queue = queue or task.queue
         if queue not in QUEUES:
             raise InvalidInput("queue", f"is {queue!r}, not one of {', '.join(QUEUES)}")
@@ -303,7 +308,7 @@ class Producer:
         if isinstance(postings, str | bytes | Mapping | Posting):
             raise InvalidInput("postings", "must be an iterable of postings, not a single value")
         whole = isinstance(postings, Sequence)
-        checked: Iterable[Posting] = _checked(postings, on_invalid)
+        checked: Iterable[Posting] = checked_postings(postings, on_invalid)
         if whole:
             checked = list(checked)  # all of a list is checked before any of it is sent
             queue = queue or (INTERACTIVE if len(checked) == 1 else None)
@@ -317,66 +322,12 @@ class Producer:
                 generation=generation,
                 deadline_s=deadline_s,
             )
-            for chunk in _chunks(checked, size)
+            for chunk in chunks(checked, size)
         )
         stream: JobStream[Any, Any] = JobStream(jobs, open_items, window=64)
         if whole:
             stream.send_all()
         return stream
-
-
-def _checked(postings: Iterable[PostingLike], on_invalid: OnInvalid | None) -> Iterator[Posting]:
-    for position, posting in enumerate(postings):
-        try:
-            yield (
-                posting
-                if isinstance(posting, Posting)
-                else Posting.parse(posting, at=f"postings.{position}")
-            )
-        except InvalidInput as error:
-            if on_invalid is None:
-                raise
-            on_invalid(position, error)
-
-
-def _chunks(postings: Iterable[Posting], size: int) -> Iterator[list[Posting]]:
-    """Cut by count and by characters; a repeated id starts a new chunk, as ids within are keys."""
-    chunk: list[Posting] = []
-    ids: set[str] = set()
-    chars = 0
-    for posting in postings:
-        length = len(posting.title) + len(posting.description)
-        full = len(chunk) >= size or chars + length > limits.MAX_CHUNK_BYTES // 4
-        if chunk and (full or posting.id in ids):
-            yield chunk
-            chunk, ids, chars = [], set(), 0
-        chunk.append(posting)
-        ids.add(posting.id)
-        chars += length
-    if chunk:
-        yield chunk
-
-
-def _candidate(item: PostingLike | Candidate) -> Candidate:
-    identifier, text = _identified_text(item, "candidates")
-    return Candidate.parse({"id": identifier, "text": text}, at="candidates")
-
-
-def _sample(item: PostingLike | Sample) -> Sample:
-    identifier, text = _identified_text(item, "samples")
-    return Sample.parse({"id": identifier, "text": text}, at="samples")
-
-
-def _identified_text(item: object, field: str) -> tuple[object, object]:
-    if isinstance(item, Candidate | Sample):
-        return item.id, item.text
-    if isinstance(item, Mapping) and "text" in item:
-        unknown = sorted(set(map(str, item)) - {"id", "text"})
-        if unknown:
-            raise InvalidInput(f"{field}.{unknown[0]}", "is not a field beside id and text")
-        return item.get("id"), item["text"]
-    posting = item if isinstance(item, Posting) else Posting.parse(item, at=field)
-    return posting.id, posting.text()
 
 
 def _scores(result: results.ScoreResult) -> tuple[results.PostingScore, ...]:
@@ -399,22 +350,3 @@ def _checked_deadline(deadline_s: float | None) -> float | None:
     if deadline_s is not None and not 0.001 <= deadline_s <= MAX_DEADLINE_S:
         raise InvalidInput("deadline_s", f"is {deadline_s}; it must be 0.001 to {MAX_DEADLINE_S:,}")
     return deadline_s
-
-
-# Sending these twice means it: the store may have changed in between.
-_ALWAYS_NEW = frozenset({"index", "add_labels"})
-
-
-def _job_id(
-    task: str, key: str | None, payload: bytes, generation: str, *, always_new: bool
-) -> str:
-    """An equal request to equal models is the same job; a key of the caller's decides alone."""
-    if key is not None:
-        if not key or len(key) > limits.MAX_ID_CHARS or not key.isprintable():
-            raise InvalidInput(
-                "idempotency_key", f"must be 1 to {limits.MAX_ID_CHARS} printable characters"
-            )
-        seed = f"key:{key}"
-    else:
-        seed = f"{digest_of(payload)}:{uuid.uuid4().hex if always_new else generation}"
-    return f"{task}-{hashlib.sha256(seed.encode()).hexdigest()[:24]}"
