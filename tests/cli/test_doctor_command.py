@@ -14,8 +14,8 @@ from click.testing import Result
 from jobsentinel import Settings
 from jobsentinel_workers.cli import checkup
 from jobsentinel_workers.cli.finding import Finding
-from jobsentinel_workers.cli.opening import open_registry
 from jobsentinel_workers.cli.redis_checkup import redis_findings
+from jobsentinel_workers.models_in_service import open_registry
 from jobsentinel_workers.store import Database
 
 Run = Callable[..., Result]

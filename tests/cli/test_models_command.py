@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from jobsentinel import Producer, Settings
-from jobsentinel_workers.cli.opening import open_registry
+from jobsentinel_workers.models_in_service import open_registry
 from jobsentinel_workers.registry import ModelRegistry
 
 Run = Callable[..., Result]

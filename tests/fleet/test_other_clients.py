@@ -94,7 +94,7 @@ def test_a_message_that_names_no_job_is_a_failure_that_celery_shows(
 ) -> None:
     app = create_app(fleet.settings.model_copy(update={"redis_url": fleet.redis_url}))
 
-    sent = app.send_task("jobsentinel.score", args=["no such job"], queue=INTERACTIVE)
+    sent = app.send_task("jobsentinel.score", args=["no-such-job"], queue=INTERACTIVE)
 
     with pytest.raises(JobFailed, match="does not know"):
         AsyncResult(sent.id, app=app).get(timeout=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,13 @@ import torch
 from jobsentinel_workers.encoders import TextEncoder, load_backbone, run_directly
 from jobsentinel_workers.starter import open_data, salary_data, scam_data
 from jobsentinel_workers.starter.build_reranker import read_ranking_data
-from jobsentinel_workers.starter.category_data import labelled_occupations, occupation_rows
+from jobsentinel_workers.starter.category_data import (
+    CATEGORIES,
+    clear_postings,
+    labelled_occupations,
+    occupation_rows,
+    posting_rows,
+)
 from jobsentinel_workers.starter.ranking_data import (
     GROUP_SIZE,
     OccupationGroups,
@@ -225,3 +232,64 @@ def test_training_an_adapter_lowers_its_loss(data: Path, tiny_encoder_path: Path
 
     first, last = (float(line.split()[3]) for line in lines)
     assert last < first
+
+
+def test_an_excerpt_keeps_the_head_and_is_fixed_by_its_text() -> None:
+    row = open_data.PostingRow("Clerk", "Clerk\nBerlin\n" + "word " * 300, "word " * 300)
+    row = open_data.PostingRow("Clerk", row.text.strip(), row.description.strip())
+
+    excerpt = scam_data.excerpt(row, seed=1)
+
+    assert excerpt.text.startswith("Clerk\nBerlin\nword")
+    assert 15 <= excerpt.text.count("word") < 120
+    assert excerpt == scam_data.excerpt(row, seed=1)
+
+
+def test_ordinary_postings_join_the_scam_data_as_groups_of_their_own(data: Path) -> None:
+    postings = open_data.read_linkedin_postings(data)[:4]
+    scams = scam_data.ScamData(open_data.read_emscad(data), [0, 0, 1])
+
+    ordinary = scam_data.presumably_legitimate(postings, open_data.read_onet(data)[:2], seed=1)
+    joined = scams.with_excerpts(1).plus(ordinary)
+
+    assert len(ordinary) == 4 + 4 + 2
+    assert not any(row.fraudulent for row in ordinary)
+    assert joined.groups[:6] == [0, 0, 1, 0, 0, 1]
+    assert len(set(joined.groups)) == 2 + len(ordinary)
+
+
+def test_a_function_counts_where_the_first_model_agrees() -> None:
+    def classify(texts: Sequence[str]) -> np.ndarray:
+        sure = {"Nurse": "healthcare", "Lawyer": "legal"}
+        rows = np.full((len(texts), len(CATEGORIES)), 0.01)
+        for row, text in zip(rows, texts, strict=True):
+            if text in sure:
+                row[CATEGORIES.index(sure[text])] = 0.9
+        return rows
+
+    postings = [
+        open_data.PostingRow("Nurse", "Nurse", functions=("Sales",)),
+        open_data.PostingRow("Lawyer", "Lawyer", functions=("Legal",)),
+        open_data.PostingRow("Cashier", "Cashier", functions=("Sales",)),
+        open_data.PostingRow("Puzzler", "Puzzler"),
+    ]
+
+    clear = clear_postings(postings, classify, seed=1)
+
+    assert {posting.title: category for posting, category in clear} == {
+        "Nurse": "healthcare",
+        "Lawyer": "legal",
+    }
+
+
+def test_bare_titles_keep_their_category_under_a_lent_description() -> None:
+    bare = (open_data.PostingRow("Nurse", "Nurse"), "healthcare")
+    described = (open_data.PostingRow("Lawyer", "Lawyer\nSues.", "Sues."), "legal")
+
+    rows = posting_rows([bare, described], seed=1)
+
+    assert {(row.text, row.labels["job_category"]) for row in rows} == {
+        ("Nurse", "healthcare"),
+        ("Nurse\nSues.", "healthcare"),
+        ("Lawyer\nSues.", "legal"),
+    }

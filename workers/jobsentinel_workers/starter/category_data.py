@@ -28,8 +28,9 @@ FACTS_SHARE = 0.4
 AGREEING, CERTAIN = 0.25, 0.85
 """A posting's job function counts if the first model finds it this probable; otherwise the first
 model's own answer counts if it is this sure."""
-POSTINGS_A_CATEGORY = 700
+POSTINGS_A_CATEGORY = 1_200
 LENT_POSTINGS = 4_500
+ALIKE_SHARE = 0.7
 DESCRIBED_WEIGHT = 3
 """Real postings with a description are few: each counts so often."""
 
@@ -102,7 +103,7 @@ def clear_postings(
 def posting_rows(clear: Sequence[LabelledPosting], seed: int) -> list[MultiTaskExample]:
     """Return the texts of ``clear`` postings; bare titles also with a description lent to them.
 
-    Half the descriptions come from the same category, half from any: what a posting is about, its
+    Most descriptions come from the same category, some from any: what a posting is about, its
     employer's trade for one, is not what the job is, and the title has to win.
     """
     rng = np.random.default_rng(seed)
@@ -116,7 +117,7 @@ def posting_rows(clear: Sequence[LabelledPosting], seed: int) -> list[MultiTaskE
     for position in rng.permutation(len(bare))[:LENT_POSTINGS].tolist():
         posting, category = bare[position]
         alike = [lender for lender, kind in lenders if kind == category]
-        pool = alike if alike and rng.random() < 0.5 else [lender for lender, _ in lenders]
+        pool = alike if alike and rng.random() < ALIKE_SHARE else [lender for lender, _ in lenders]
         if pool:
             description = pool[int(rng.integers(len(pool)))].description
             text = normalise(f"{posting.text}\n{description}")

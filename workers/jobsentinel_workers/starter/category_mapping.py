@@ -16,7 +16,7 @@ _SOC_GROUPS: Final = {
     "data_analytics": "15-1243 15-203 15-204 15-205 43-9111",
     "engineering": "11-9041 17",
     "science_research": "11-9121 15-2021 19",
-    "healthcare": "11-9111 19-303 29 31",
+    "healthcare": "11-9111 19-303 21-1013 21-1014 21-1018 21-1022 21-1023 29 31",
     "education_training": "11-903 21-1012 25 39-9011",
     "community_public_safety": "11-9151 11-9161 21 33 43-5031 55",
     "legal": "13-1041 23",

@@ -52,9 +52,10 @@ sets is distributed.
 ## Results on rows held out of training
 Scam is the mean of five folds that share no near-copies, over EMSCAD alone (61 % of it here are
 frauds; `at_base_rate` reweights to 4.8 %); salary and category hold out whole titles or
-occupations. `flagged_of_linkedin` is the share of unseen ordinary postings called scams. `salary_described` counts only postings with a full description.
-`job_category_postings` is agreement with labels that the first model helped to clean: an upper
-bound, not an accuracy.
+occupations. `flagged_of_linkedin` is the share of unseen ordinary postings called scams.
+`salary_described` counts only postings with a full description. `job_category_postings` is
+agreement with labels that the first model helped to clean, many of the texts with a description
+that need not fit their title.
 
 {_table(metrics)}
 ## Limits
@@ -62,7 +63,8 @@ bound, not an accuracy.
 - The twenty categories are uneven: analytics, customer service and human resources rest on few
   occupations.
 - Scams are those of 2012 to 2014: advance cheques, fake visas or crypto of today may pass. A high
-  score is a reason to look, never a verdict; a low one proves nothing. Do not decide about people with these scores.
+  score is a reason to look, never a verdict; a low one proves nothing. Do not decide about people
+  with these scores.
 - Only the first part of a long posting is read.
 """
 
