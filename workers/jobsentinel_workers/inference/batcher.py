@@ -28,8 +28,8 @@ from jobsentinel_workers.encoders import (
     plan_batches,
 )
 
-TARGET_BATCH_S = 0.05
-MIN_BATCH_TOKENS = 256
+TARGET_BATCH_S = 0.1
+MIN_BATCH_TOKENS = 512
 MAX_BATCH_TOKENS = 8_192
 MAX_BATCH_ROWS = 64
 WINDOW = 256

@@ -86,7 +86,7 @@ class InferenceHandlers:
         scored = Scoring(self._database, self._models, runner).score(request)
 
         def store(connection: Connection) -> None:
-            _store_postings(connection, request.postings, scored.base)
+            _store_postings(connection, request.postings, scored.texts, scored.base)
             scored.own.save(connection)
             stored_results.save(
                 connection,
@@ -108,7 +108,7 @@ class InferenceHandlers:
         sent = len(request.postings)
 
         def store(connection: Connection) -> Message:
-            changed = _store_postings(connection, request.postings, embedded)
+            changed = _store_postings(connection, request.postings, texts, embedded)
             return results.IndexResult(indexed=changed, unchanged=sent - changed)
 
         return Answer(results.IndexResult(indexed=0, unchanged=sent), store)
@@ -149,10 +149,12 @@ def _label_row(label: Any) -> dict[str, Any]:
     return {**row, "source": "producer"}
 
 
-def _store_postings(connection: Connection, sent: tuple[Posting, ...], embedded: Embedded) -> int:
+def _store_postings(
+    connection: Connection, sent: tuple[Posting, ...], texts: list[str], embedded: Embedded
+) -> int:
     embedded.save(connection)
     rows = [
-        {**posting.model_dump(), "text": model_text(posting), "content_hash": key}
-        for posting, key in zip(sent, embedded.hashes, strict=True)
+        {**posting.model_dump(), "text": text, "content_hash": key}
+        for posting, text, key in zip(sent, texts, embedded.hashes, strict=True)
     ]
     return postings.upsert(connection, rows)

@@ -31,6 +31,7 @@ class Scored:
     """Scores in the order of the request, and the embeddings they were made from."""
 
     scores: list[results.PostingScore]
+    texts: list[str]
     stamp: results.ModelStamp
     own: Embedded
     base: Embedded
@@ -66,7 +67,7 @@ class Scoring:
                 request.postings, predictions, custom, strict=True
             )
         ]
-        return Scored(scores, served.stamp, own, base)
+        return Scored(scores, texts, served.stamp, own, base)
 
     def _predict(
         self, request: requests.ScoreRequest, own: Embedded, texts: list[str]

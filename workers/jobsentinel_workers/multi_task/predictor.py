@@ -47,7 +47,9 @@ class MultiTaskPredictor:
         if not texts:
             return []
         own = None if profile is None else self.get_embedding([profile])[0]
-        return self.predict_from_embeddings(self.get_embedding(texts), own, texts)
+        scored = [scored_text(text) for text in texts]
+        embeddings = self.runner(self.model.encoder, scored)
+        return self.predict_from_embeddings(embeddings, own, scored)
 
     def get_embedding(self, texts: Sequence[str]) -> FloatArray:
         """Return (n, d) float32 embeddings of length 1, the ones the heads read."""
@@ -61,8 +63,8 @@ class MultiTaskPredictor:
     ) -> list[Prediction]:
         """Return the answers from (n, d) embeddings and a (d,) profile's.
 
-        With the ``texts`` of the embeddings, tasks that also judge by words do so and answer
-        better; without, the heads answer alone.
+        With the ``texts`` that were embedded, as `scored_text` gives them, tasks that also judge
+        by words do so and answer better; without, the heads answer alone.
 
         Raises:
             InvalidInput: an array has another shape or holds NaN or infinity, or there are not as
@@ -104,7 +106,7 @@ class MultiTaskPredictor:
         joined = self.model.joined_calibrations.get(name)
         if joined is None or texts is None:
             return raw, self.model.calibrations[name]
-        words = self.model.word_models[name].logits([scored_text(text) for text in texts])
+        words = self.model.word_models[name].logits(texts)
         return joined.join(raw, words), joined.calibration
 
     def _add_match(

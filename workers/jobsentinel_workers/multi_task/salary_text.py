@@ -53,6 +53,9 @@ _BY_WORD = re.compile(
     rf"(?:{_TO}(?:{_LARGE}|{_SHORT_THOUSANDS}{_THOUSANDS}))?{_COUNTED}",
     re.IGNORECASE,
 )
+_DIGITS = re.compile(r"\d+")
+_REACH = 80
+"""A figure's marks stand within so many characters of it, on either side."""
 _EMPTY_BRACKETS = re.compile(r"\(\s*\)|\[\s*\]")
 _BLANKS = re.compile(r"[^\S\n]{2,}")
 _SPACE_BEFORE_STOP = re.compile(r"[^\S\n]+(?=[.,;)\n])")
@@ -65,13 +68,32 @@ def strip_salary(text: str) -> str:
         >>> strip_salary("Nurse, $30 - $35 an hour, 401k, since 1998")
         'Nurse, 401k, since 1998'
     """
-    if not any(character.isdigit() for character in text):
-        return text
+    pieces: list[str] = []
+    end = 0
+    for start, stop in _near_digits(text):
+        pieces += [text[end:start], _strip(text[start:stop])]
+        end = stop
+    stripped = "".join([*pieces, text[end:]])
+    return text if stripped == text else _tidy(stripped)
+
+
+def _near_digits(text: str) -> list[tuple[int, int]]:
+    """Return the spans of ``text`` near a digit; the patterns are slow, and most text has none."""
+    spans: list[tuple[int, int]] = []
+    for found in _DIGITS.finditer(text):
+        start, stop = max(0, found.start() - _REACH), min(len(text), found.end() + _REACH)
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], stop)
+        else:
+            spans.append((start, stop))
+    return spans
+
+
+def _strip(text: str) -> str:
     stripped = text
     for pattern in (_BY_CURRENCY, _BY_THOUSANDS, _BY_PERIOD):
         stripped = pattern.sub(" ", stripped)
-    stripped = _BY_WORD.sub(r"\1 ", stripped)
-    return text if stripped == text else _tidy(stripped)
+    return _BY_WORD.sub(r"\1 ", stripped)
 
 
 def _tidy(text: str) -> str:

@@ -20,6 +20,7 @@ from jobsentinel_workers.multi_task import (
     MultiTaskPredictor,
     MultiTaskTrainer,
     create_job_matching_model,
+    scored_text,
 )
 from jobsentinel_workers.multi_task.evaluation import Metrics, measure
 from jobsentinel_workers.starter import category_data, match_training, salary_data, scam_data
@@ -218,6 +219,8 @@ class HeadsBuild:
     ) -> Metrics:
         predictor = MultiTaskPredictor(model, self.runner)
         texts = [row.text for row in rows]
-        raw, calibration = predictor.calibrated(predictor.get_embedding(texts), name, texts)
+        raw, calibration = predictor.calibrated(
+            predictor.get_embedding(texts), name, [scored_text(text) for text in texts]
+        )
         targets = np.array([model.tasks[name].to_target(row.labels[name]) for row in rows])
         return measure(model.tasks[name], calibration, raw, targets)
