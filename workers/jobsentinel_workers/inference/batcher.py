@@ -1,10 +1,11 @@
 """Dynamic batching: texts of many jobs share one forward pass, urgent ones first.
 
 Callers tokenise in their own threads; one thread computes. No timer is involved: while a batch is
-computed, the next one fills. A batch holds texts of one lane and one model, of like length, and as
-many tokens as the machine does in about `TARGET_BATCH_S`, so that an urgent text never waits long
-behind a full batch. Packing until the padded size reaches a token budget follows Hugging Face's
-text-embeddings-inference (https://github.com/huggingface/text-embeddings-inference).
+computed, the next one fills. A batch holds texts of one lane and one model, of like length, and of
+bulk texts as many tokens as the machine does in about `TARGET_BATCH_S`, so that an urgent text
+never waits long behind a full batch. Packing until the padded size reaches a token budget follows
+Hugging Face's text-embeddings-inference
+(https://github.com/huggingface/text-embeddings-inference).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from enum import IntEnum
 from itertools import islice
 
 import numpy as np
+import torch
 
 from jobsentinel_workers.encoders import (
     EncodedText,
@@ -29,6 +31,9 @@ from jobsentinel_workers.encoders import (
 )
 
 TARGET_BATCH_S = 0.1
+"""How long a batch of bulk texts may keep an interactive one waiting."""
+INTERACTIVE_FACTOR = 4
+"""Interactive batches may be so much larger: nobody more urgent waits, and they waste less."""
 MIN_BATCH_TOKENS = 512
 MAX_BATCH_TOKENS = 8_192
 MAX_BATCH_ROWS = 64
@@ -67,9 +72,17 @@ _Row = tuple[_Ticket, int]
 
 
 class Batcher:
-    """One compute thread for all models of a process."""
+    """One compute thread for all models of a process.
 
-    def __init__(self) -> None:
+    With ``compute_threads`` that thread alone computes in parallel, with so many threads, and all
+    other threads of the process compute by themselves. Each thread that calls torch in parallel
+    has a team of workers of its own; two teams on the same cores made a forward pass a third
+    slower (measured on 2 cores).
+    """
+
+    def __init__(self, compute_threads: int | None = None) -> None:
+        self._compute_threads = compute_threads
+        self._started = threading.Event()
         self._lanes: dict[Lane, deque[_Row]] = {lane: deque() for lane in Lane}
         self._changed = threading.Condition()
         self._stopped = False
@@ -77,6 +90,10 @@ class Batcher:
         self._rates: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
+        self._started.wait()
+        if compute_threads is not None:
+            # The compute thread has its own number by now; this is that of all other threads.
+            torch.set_num_threads(1)
 
     def runner(self, lane: Lane, check: Callable[[], None] = lambda: None) -> Runner:
         """Return a Runner for one job; ``check`` raises when the job is no longer wanted."""
@@ -125,6 +142,10 @@ class Batcher:
             raise ticket.error
 
     def _run(self) -> None:
+        if self._compute_threads is not None:
+            torch.set_num_threads(self._compute_threads)
+            torch.get_num_threads()  # makes the number this thread's own
+        self._started.set()
         while batch := self._next_batch():
             try:
                 self._compute_batch(batch)
@@ -137,13 +158,13 @@ class Batcher:
         with self._changed:
             while not self._stopped:
                 for lane in Lane:
-                    batch = self._cut(self._lanes[lane])
+                    batch = self._cut(self._lanes[lane], lane)
                     if batch:
                         return batch
                 self._changed.wait()
         return []
 
-    def _cut(self, waiting: deque[_Row]) -> list[_Row]:
+    def _cut(self, waiting: deque[_Row], lane: Lane) -> list[_Row]:
         """Take the oldest text and those near it in length that fit into one batch."""
         while waiting and waiting[0][0].abandoned:
             waiting.popleft()
@@ -155,7 +176,7 @@ class Batcher:
         ]
         plan = plan_batches(
             [len(ticket.texts[position]) for ticket, position in window],
-            max_tokens_a_batch=self._budget(model),
+            max_tokens_a_batch=self._budget(model, lane),
             max_rows=MAX_BATCH_ROWS,
         )
         chosen = next(positions for positions in plan if 0 in positions)
@@ -168,9 +189,11 @@ class Batcher:
         )
         return batch
 
-    def _budget(self, model: SequenceModel) -> int:
+    def _budget(self, model: SequenceModel, lane: Lane) -> int:
         rate = self._rates.get(model.model_id, MIN_BATCH_TOKENS / TARGET_BATCH_S)
-        return int(min(MAX_BATCH_TOKENS, max(MIN_BATCH_TOKENS, rate * TARGET_BATCH_S)))
+        tokens = max(MIN_BATCH_TOKENS, rate * TARGET_BATCH_S)
+        factor = INTERACTIVE_FACTOR if lane is Lane.INTERACTIVE else 1
+        return int(min(MAX_BATCH_TOKENS, factor * tokens))
 
     def _compute_batch(self, batch: list[_Row]) -> None:
         model = batch[0][0].model

@@ -34,18 +34,17 @@ def inference_handlers(
     settings: Settings, database: Database, ledger: Ledger
 ) -> Mapping[str, Handler]:
     """Return the handlers of an inference process, its models loaded and warm."""
-    limit_threads(settings)
+    batcher = Batcher(compute_threads=limit_threads(settings))
     models = ServingModels(settings)
-    models.warm_up()
+    models.warm_up(batcher.runner(Lane.INTERACTIVE))
     ledger.publish_models_generation(models_generation(models.registry))
-    batcher = Batcher()
     # A thread inside torch when the interpreter goes would abort the process.
     atexit.register(batcher.stop)
     return InferenceHandlers(database, models, batcher).by_task()
 
 
-def limit_threads(settings: Settings) -> None:
-    """Give torch as many threads as the container may use, and numpy one.
+def limit_threads(settings: Settings) -> int:
+    """Give torch as many threads as the container may use, and numpy one; return torch's.
 
     Torch would otherwise count the machine's cores. Numpy's products are small here: a second
     thread of its pool costs more in contention with torch than it gains.
@@ -54,8 +53,10 @@ def limit_threads(settings: Settings) -> None:
     from celery.utils.sysinfo import cpu_budget
     from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(settings.cpu_threads or cpu_budget(use_cgroup_quota=True).count)
+    threads: int = settings.cpu_threads or cpu_budget(use_cgroup_quota=True).count
+    torch.set_num_threads(threads)
     threadpool_limits(1, user_api="blas")
+    return threads
 
 
 class InferenceHandlers:
@@ -88,6 +89,8 @@ class InferenceHandlers:
         def store(connection: Connection) -> None:
             _store_postings(connection, request.postings, scored.texts, scored.base)
             scored.own.save(connection)
+            if scored.profile is not None:
+                scored.profile.save(connection)
             stored_results.save(
                 connection,
                 context.job_id,

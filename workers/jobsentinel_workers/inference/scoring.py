@@ -9,7 +9,7 @@ from typing import Any
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.postings import Posting
-from jobsentinel_workers.encoders import Runner
+from jobsentinel_workers.encoders import Runner, SequenceModel
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.embeddings import Embedded, embed
 from jobsentinel_workers.inference.serving import ServingModels
@@ -36,6 +36,8 @@ class Scored:
     own: Embedded
     base: Embedded
     """By the base encoder, for the index; the same as ``own`` unless the encoder was trained."""
+    profile: Embedded | None
+    """The profile's, which the next chunk will ask for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Scoring:
         base = own
         if encoder.model_id != self.models.base.model_id:
             base = embed(self.database, self.models.base, texts, self.runner)
-        predictions = self._predict(request, own, texts)
+        profile = self._profile(request, encoder)
+        predictions = self._predict(request, own, profile, texts)
         custom = self._custom(request, texts, own)
         scores = [
             _posting_score(posting.id, prediction, extra, served.stamp)
@@ -67,21 +70,25 @@ class Scoring:
                 request.postings, predictions, custom, strict=True
             )
         ]
-        return Scored(scores, texts, served.stamp, own, base)
+        return Scored(scores, texts, served.stamp, own, base, profile)
+
+    def _profile(self, request: requests.ScoreRequest, encoder: SequenceModel) -> Embedded | None:
+        if request.profile is None:
+            return None
+        return embed(self.database, encoder, [scored_text(request.profile)], self.runner)
 
     def _predict(
-        self, request: requests.ScoreRequest, own: Embedded, texts: list[str]
+        self,
+        request: requests.ScoreRequest,
+        own: Embedded,
+        profile: Embedded | None,
+        texts: list[str],
     ) -> list[Any]:
         if SCORING not in request.models:
             return [{} for _ in request.postings]
         predictor = MultiTaskPredictor(self.models.scoring().model, self.runner)
-        profile = request.profile
-        if profile is None:
-            return predictor.predict_from_embeddings(own.vectors, texts=texts)
-        profile_vector = embed(
-            self.database, predictor.model.encoder, [scored_text(profile)], self.runner
-        ).vectors[0]
-        return predictor.predict_from_embeddings(own.vectors, profile_vector, texts)
+        vector = None if profile is None else profile.vectors[0]
+        return predictor.predict_from_embeddings(own.vectors, vector, texts)
 
     def _ask(self, model: FineTunedBERT, texts: list[str], own: Embedded) -> list[dict[str, Any]]:
         if model.encoder.model_id == own.encoder_id:

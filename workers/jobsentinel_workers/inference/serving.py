@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel.contract.results import ModelStamp
 from jobsentinel.settings import Settings
-from jobsentinel_workers.encoders import SequenceModel, TextEncoder
+from jobsentinel_workers.encoders import Runner, SequenceModel, TextEncoder
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.models_in_service import RERANKER, SCORING, open_registry
 from jobsentinel_workers.multi_task import MultiTaskBERT, job_matching_tasks
@@ -79,12 +79,11 @@ class ServingModels:
         """Return the stamp of a model that is not from the registry."""
         return ModelStamp(name=name, version=0, precision=model.precision)
 
-    def warm_up(self) -> None:
+    def warm_up(self, runner: Runner) -> None:
         """Load what every request needs, so that the first one does not wait."""
         self.scoring()
-        reranker = self.reranker().model.model
-        reranker.compute(reranker.prepare([("warm", "up")]))
-        self.base.compute(self.base.prepare(["warm up"]))
+        runner(self.reranker().model.model, [("warm", "up")])
+        runner(self.base, ["warm up"])
 
     def _current(self, name: str, load: Callable[[ModelVersion], Any]) -> Served[Any]:
         # Asking costs one small read, so that no answer comes from a model just replaced.
