@@ -53,11 +53,14 @@ def show_scores(
     console: Console, scores: Sequence[PostingScore], titles: Mapping[str, str], rows: int = 10
 ) -> None:
     """Print some of the scores: every n-th posting, so that all kinds are seen."""
-    table = Table("posting", "category", "salary (USD a year)", "scam", "match", box=None)
+    table = Table(box=None)
+    for name, width in (("posting", 26), ("category", 18), ("USD a year", 18), ("scam", 9)):
+        table.add_column(name, width=width, no_wrap=True, overflow="ellipsis")
+    table.add_column("match", width=5)
     for score in scores[:: max(1, len(scores) // rows)][:rows]:
         table.add_row(
-            titles[score.posting_id][:38],
-            JOB_CATEGORIES[score.category.label][:22] if score.category else "-",
+            titles[score.posting_id],
+            JOB_CATEGORIES[score.category.label] if score.category else "-",
             salary(score),
             scam(score),
             "-" if score.match_quality is None else f"{score.match_quality:.2f}",
