@@ -54,7 +54,7 @@ def show_scores(
 ) -> None:
     """Print some of the scores: every n-th posting, so that all kinds are seen."""
     table = Table(box=None)
-    for name, width in (("posting", 26), ("category", 18), ("USD a year", 18), ("scam", 9)):
+    for name, width in (("posting", 23), ("category", 15), ("USD a year", 18), ("scam", 9)):
         table.add_column(name, width=width, no_wrap=True, overflow="ellipsis")
     table.add_column("match", width=5)
     for score in scores[:: max(1, len(scores) // rows)][:rows]:
