@@ -75,6 +75,21 @@ def digest_of(payload: bytes) -> str:
     return hashlib.sha256(payload).hexdigest()
 
 
+def connect(url: str) -> redis.Redis:
+    """Return a client with the time-outs that both wings use; nothing connects yet.
+
+    Raises:
+        ValueError: the address is malformed.
+    """
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=5,
+        socket_timeout=30,
+        socket_keepalive=True,
+        health_check_interval=25,
+    )
+
+
 class Ledger:
     """All that the fleet remembers about jobs under one ``namespace`` of a Redis server.
 

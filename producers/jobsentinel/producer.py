@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-import redis
-
 from jobsentinel.contract import limits, requests, results, wire
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.errors import ConfigurationError, InvalidInput
@@ -24,7 +22,7 @@ from jobsentinel.intake import (
     to_sample,
 )
 from jobsentinel.job_ids import ALWAYS_NEW, job_id_for
-from jobsentinel.ledger import Ledger
+from jobsentinel.ledger import Ledger, connect
 from jobsentinel.settings import Settings
 
 R = TypeVar("R", bound=Message)
@@ -49,13 +47,7 @@ class Producer:
     def __init__(self, redis_url: str | None = None, *, settings: Settings | None = None) -> None:
         self._settings = settings or Settings.load(redis_url=redis_url)
         try:
-            self._client = redis.Redis.from_url(
-                self._settings.resolve_redis_url(),
-                socket_connect_timeout=5,
-                socket_timeout=30,
-                socket_keepalive=True,
-                health_check_interval=25,
-            )
+            self._client = connect(self._settings.resolve_redis_url())
         except ValueError as error:
             raise ConfigurationError(f"redis_url: {error}") from None
 

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import redis
 from celery import signals
 
 from jobsentinel.contract.errors import JobFailed
-from jobsentinel.ledger import DeadJob, Ledger
+from jobsentinel.ledger import DeadJob, Ledger, connect
 from jobsentinel.settings import Settings
 from jobsentinel_workers.jobs.leases import LeaseKeeper
 from jobsentinel_workers.jobs.lifecycle import Handler, JobRunner
@@ -31,15 +30,8 @@ _runners: dict[tuple[int, str], JobRunner] = {}
 
 
 def connect_ledger(settings: Settings) -> Ledger:
-    """Return the ledger at the settings' Redis, with time-outs that fit a worker."""
-    client = redis.Redis.from_url(
-        settings.resolve_redis_url(),
-        socket_connect_timeout=5,
-        socket_timeout=30,
-        socket_keepalive=True,
-        health_check_interval=25,
-    )
-    return Ledger(client, settings.namespace)
+    """Return the ledger at the settings' Redis."""
+    return Ledger(connect(settings.resolve_redis_url()), settings.namespace)
 
 
 def process_name() -> str:

@@ -210,14 +210,3 @@ class TrainMultiTaskRequest(_Training):
     name: ModelName = "multi-task"
     rows: Annotated[Items[MultiTaskRow], _Rows] | None = None
     method: Literal["head", "full"] = "head"
-
-
-Request = (
-    ScoreRequest
-    | RerankRequest
-    | IndexRequest
-    | SelectRequest
-    | AddLabelsRequest
-    | FineTuneRequest
-    | TrainMultiTaskRequest
-)

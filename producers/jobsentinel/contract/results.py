@@ -130,6 +130,3 @@ class TrainResult(Message):
     promoted: bool
     metrics: dict[str, float]
     seconds: Annotated[float, Field(ge=0)]
-
-
-Result = ScoreResult | RerankResult | SelectResult | IndexResult | AddLabelsResult | TrainResult
