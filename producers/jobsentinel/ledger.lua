@@ -1,7 +1,8 @@
 --[[ The ledger: which jobs exist, who works on them, and what became of them.
 
-Every operation is one call of this script, so it happens whole or not at all. Time is the
-server's own (TIME), so workers' clocks do not matter. P is the namespace, "jobsentinel:" by default.
+Every operation is one call of this script, so it happens whole or not at all. The script is this
+file and reconciling.lua behind it. Time is the server's own (TIME) and an offset that keeps it from
+going backwards, so workers' clocks do not matter. P is the namespace, "jobsentinel:" by default.
 
   P job:<id>            hash    one job
       state             queued | running | done | failed | cancelled
@@ -12,20 +13,28 @@ server's own (TIME), so workers' clocks do not matter. P is the namespace, "jobs
       token             fencing token of the last claim; tokens only grow
       owner             the worker that made that claim
       attempts          claims so far that were not given back
+      resent            messages sent again since the last claim, for want of one
+      submission        names one sending of the job; the same sending twice changes nothing
       created           ms
       deadline          ms, absent when there is none
       cancel            "1" when somebody asked for it while the job ran
       progress          msgpack, the last word of a long run
       error, reason     why it failed last, and the kind of failure
       traceback         where, for those who look into a dead letter
+      versions          JSON: the programs that failed at it
       result            msgpack answer, written in the step that makes the job done
       closed            ms when it was done, failed or cancelled
   P leases              zset    running jobs by the ms their lease ends
   P queued              zset    queued jobs by the ms their message was last sent
   P delayed             zset    queued jobs by the ms their next attempt is due
   P dead                zset    failed jobs that no worker has written to the store yet
+  P deadlines           zset    jobs with a deadline, by its ms
   P token               integer the last fencing token
   P leader              string  the worker that reconciles now
+  P epoch               string  made with the ledger: another one says that it was emptied
+  P clock               hash    offset: ms to add to TIME; seen: the time of the last reconciling
+  P rate:<name>         string  ms until which the rate of the producers of that name is used up
+  P corrupt:<id>        any     what stood in the place of a job's hash
   P models              string  changes when a model in service changes
   P <queue>             list    Celery's queue; messages go in at the left, out at the right
   P closed:<id>         channel told the state in which the job was closed
@@ -35,12 +44,21 @@ which Celery's Redis transport does not support either. ]]
 
 local P = KEYS[1]
 local LEASES, QUEUED, DELAYED, DEAD = P .. 'leases', P .. 'queued', P .. 'delayed', P .. 'dead'
+local DEADLINES, CLOCK = P .. 'deadlines', P .. 'clock'
+local UNCLAIMED_CAP = 50
+local KEEP_CORRUPT_S = 7 * 24 * 3600
+
 local clock = redis.call('TIME')
 local NOW = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+  + (tonumber(redis.call('HGET', CLOCK, 'offset')) or 0)
 
 local function job_key(id) return P .. 'job:' .. id end
 
-local function get(id, ...) return redis.call('HMGET', job_key(id), ...) end
+-- Of an entry that is no hash, every field is absent.
+local function get(id, ...)
+  local values = redis.pcall('HMGET', job_key(id), ...)
+  return values.err and {} or values
+end
 
 -- Tokens start at the clock, so that an emptied server does not go on below those that the store
 -- has seen.
@@ -58,10 +76,15 @@ local function send(id)
   redis.call('LPUSH', P .. queue, message)
 end
 
-local function close(id, state, ttl_ms)
+local function leave_lists(id)
   redis.call('ZREM', LEASES, id)
   redis.call('ZREM', QUEUED, id)
   redis.call('ZREM', DELAYED, id)
+  redis.call('ZREM', DEADLINES, id)
+end
+
+local function close(id, state, ttl_ms)
+  leave_lists(id)
   redis.call('HSET', job_key(id), 'state', state, 'closed', NOW)
   redis.call('HDEL', job_key(id), 'payload', 'message')
   redis.call('PEXPIRE', job_key(id), ttl_ms)
@@ -70,10 +93,9 @@ end
 
 -- The payload stays until a worker has written the dead letter to the store.
 local function bury(id, reason, err)
-  redis.call('ZREM', LEASES, id)
-  redis.call('ZREM', QUEUED, id)
-  redis.call('ZREM', DELAYED, id)
+  leave_lists(id)
   redis.call('HSET', job_key(id), 'state', 'failed', 'reason', reason, 'error', err, 'closed', NOW)
+  redis.call('PERSIST', job_key(id))
   redis.call('ZADD', DEAD, NOW, id)
   redis.call('PUBLISH', P .. 'closed:' .. id, 'failed')
 end
@@ -95,33 +117,112 @@ local function holds(id, token)
   return state == 'running' and newest == token
 end
 
+local STATES = { queued = true, running = true, done = true, failed = true, cancelled = true }
+
+-- Says what keeps an entry from being worked with, or nil.
+local function flaw(id)
+  local kind = redis.call('TYPE', job_key(id)).ok
+  if kind == 'none' then return nil end
+  if kind ~= 'hash' then return 'is a ' .. kind .. ' and no hash' end
+  local state, attempts, deadline = unpack(get(id, 'state', 'attempts', 'deadline'))
+  if not state or not STATES[state] then return 'has the state ' .. tostring(state) end
+  if state ~= 'queued' and state ~= 'running' then return nil end
+  for _, field in ipairs({ 'task', 'queue', 'payload', 'digest', 'message' }) do
+    if redis.call('HEXISTS', job_key(id), field) == 0 then return 'has no ' .. field end
+  end
+  if not tonumber(attempts) then return 'has attempts that are no number' end
+  if deadline and not tonumber(deadline) then return 'has a deadline that is no number' end
+  return nil
+end
+
+-- Gives a flawed entry up, rather than stumbling over it at each turn; true when it was one.
+local function condemned(id)
+  local what = flaw(id)
+  if not what then return false end
+  if redis.call('TYPE', job_key(id)).ok ~= 'hash' then
+    redis.call('RENAME', job_key(id), P .. 'corrupt:' .. id)
+    redis.call('EXPIRE', P .. 'corrupt:' .. id, KEEP_CORRUPT_S)
+  end
+  bury(id, 'corrupted', "the ledger's entry " .. what)
+  return true
+end
+
 local operations = {}
 
--- enqueue id task queue payload digest message within_ms -> state before, or 'new'
--- A finished or waiting job of that id is left alone; a failed or cancelled one starts anew.
-function operations.enqueue(id, task, queue, payload, digest, message, within)
-  local before = redis.call('HGET', job_key(id), 'state')
+-- The rate is a debt that may never exceed one second's worth before a job is let in, and a job
+-- of many items may exceed it once; so nothing is too large to pass (GCRA: ATM Forum, Traffic
+-- Management 4.0, 1996). Returns the ms to wait.
+local function rate_wait(name)
+  local used_until = tonumber(redis.call('GET', P .. 'rate:' .. name)) or NOW
+  return math.max(0, math.ceil(used_until - NOW - 1000))
+end
+
+local function use_rate(name, per_s, items)
+  local key = P .. 'rate:' .. name
+  local from = math.max(NOW, tonumber(redis.call('GET', key)) or NOW)
+  local until_ms = from + items * 1000 / tonumber(per_s)
+  redis.call('SET', key, until_ms, 'PX', math.ceil(until_ms - NOW) + 1000)
+end
+
+-- enqueue id task queue payload digest message within_ms
+--         [submission [max_queued [rate_name rate_per_s items]]]
+--   -> state before, or 'new'; or, with nothing written, 'full' or 'wait:<ms>'
+-- A finished or waiting job of that id is left alone; a failed or cancelled one starts anew,
+-- unless this very submission made it.
+function operations.enqueue(id, task, queue, payload, digest, message, within, submission,
+    max_queued, rate_name, rate_per_s, items)
+  condemned(id)
+  local before, sent = unpack(get(id, 'state', 'submission'))
   if before == 'queued' or before == 'running' or before == 'done' then return before end
+  if before and sent and sent ~= '' and sent == submission then return before end
+  if (max_queued or '') ~= '' and redis.call('LLEN', P .. queue) >= tonumber(max_queued) then
+    return 'full'
+  end
+  if (rate_name or '') ~= '' then
+    local wait_ms = rate_wait(rate_name)
+    if wait_ms > 0 then return 'wait:' .. wait_ms end
+  end
   -- The first write is one that a full server refuses; after any other it would let all pass.
   redis.call('HSET', job_key(id), 'state', 'queued', 'task', task, 'queue', queue,
     'payload', payload, 'digest', digest, 'message', message, 'attempts', 0, 'created', NOW)
   redis.call('HDEL', job_key(id), 'token', 'owner', 'deadline', 'cancel', 'progress', 'error',
-    'reason', 'traceback', 'result', 'closed')
+    'reason', 'traceback', 'versions', 'result', 'closed', 'resent')
+  redis.call('HSET', job_key(id), 'submission', submission or '')
   redis.call('PERSIST', job_key(id))
   redis.call('ZREM', DEAD, id)
-  if within ~= '' then redis.call('HSET', job_key(id), 'deadline', NOW + tonumber(within)) end
+  if within ~= '' then
+    redis.call('HSET', job_key(id), 'deadline', NOW + tonumber(within))
+    redis.call('ZADD', DEADLINES, NOW + tonumber(within), id)
+  end
+  if (rate_name or '') ~= '' then use_rate(rate_name, rate_per_s, tonumber(items) or 1) end
   send(id)
   return before or 'new'
 end
 
+local function claimed(id, token)
+  local payload, digest, task, attempts, deadline =
+    unpack(get(id, 'payload', 'digest', 'task', 'attempts', 'deadline'))
+  local left = deadline and tonumber(deadline) - NOW or ''
+  return { 'claimed', token, payload, digest, tonumber(attempts), task, left }
+end
+
+local function expire(id)
+  bury(id, 'expired', 'its deadline passed before a worker was free')
+end
+
 -- claim id owner lease_ms max_attempts
 --   -> {verdict, token, payload, digest, attempts, task, ms left until the deadline or ''}
+-- The owner names this very call: asked again because its answer was lost on the way, the claim
+-- is the same.
 function operations.claim(id, owner, lease_ms, max_attempts)
-  local state, deadline, attempts = unpack(get(id, 'state', 'deadline', 'attempts'))
+  if condemned(id) then return { 'failed' } end
+  local state, deadline, attempts, holder, held =
+    unpack(get(id, 'state', 'deadline', 'attempts', 'owner', 'token'))
   if not state then return { 'missing' } end
+  if state == 'running' and holder == owner then return claimed(id, tonumber(held)) end
   if state ~= 'queued' then return { state } end
   if deadline and tonumber(deadline) <= NOW then
-    bury(id, 'expired', 'its deadline passed before a worker was free')
+    expire(id)
     return { 'failed' }
   end
   if tonumber(attempts) >= tonumber(max_attempts) then
@@ -131,12 +232,11 @@ function operations.claim(id, owner, lease_ms, max_attempts)
   local token = next_token()
   redis.call('HSET', job_key(id), 'state', 'running', 'token', token, 'owner', owner,
     'attempts', attempts + 1)
+  redis.call('HDEL', job_key(id), 'resent')
   redis.call('ZREM', QUEUED, id)
   redis.call('ZREM', DELAYED, id)
   redis.call('ZADD', LEASES, NOW + tonumber(lease_ms), id)
-  local payload, digest, task = unpack(get(id, 'payload', 'digest', 'task'))
-  local left = deadline and tonumber(deadline) - NOW or ''
-  return { 'claimed', token, payload, digest, attempts + 1, task, left }
+  return claimed(id, token)
 end
 
 -- renew lease_ms id token [id token ...] -> {verdict ...}: held | cancel | lost, in order
@@ -156,24 +256,28 @@ end
 
 -- complete id token ttl_ms result -> 1, or 0 when the lease is not this token's any more
 function operations.complete(id, token, ttl_ms, result)
-  if not holds(id, token) then return 0 end
+  if not holds(id, token) then
+    local state, newest = unpack(get(id, 'state', 'token'))
+    return (state == 'done' and newest == token) and 1 or 0
+  end
   redis.call('HSET', job_key(id), 'result', result)
   close(id, 'done', ttl_ms)
   return 1
 end
 
--- release id token: gives the job back untouched; the attempt does not count
-function operations.release(id, token)
+-- release id token delay_ms: gives the job back, for it was not the job's fault; the attempt
+-- does not count
+function operations.release(id, token, delay_ms)
   if not holds(id, token) then return 0 end
   redis.call('HINCRBY', job_key(id), 'attempts', -1)
-  put_back(id, 0)
+  put_back(id, tonumber(delay_ms))
   return 1
 end
 
--- retry id token delay_ms max_attempts error traceback -> 'queued' | 'failed' | 'lost'
-function operations.retry(id, token, delay_ms, max_attempts, err, traceback)
+-- retry id token delay_ms max_attempts error traceback versions -> 'queued' | 'failed' | 'lost'
+function operations.retry(id, token, delay_ms, max_attempts, err, traceback, versions)
   if not holds(id, token) then return 'lost' end
-  redis.call('HSET', job_key(id), 'traceback', traceback)
+  redis.call('HSET', job_key(id), 'traceback', traceback, 'versions', versions)
   if tonumber(redis.call('HGET', job_key(id), 'attempts')) >= tonumber(max_attempts) then
     bury(id, 'attempts', err)
     return 'failed'
@@ -183,9 +287,10 @@ function operations.retry(id, token, delay_ms, max_attempts, err, traceback)
   return 'queued'
 end
 
--- fail id token reason error: it can never work
-function operations.fail(id, token, reason, err)
+-- fail id token reason error versions: it can never work
+function operations.fail(id, token, reason, err, versions)
   if not holds(id, token) then return 0 end
+  redis.call('HSET', job_key(id), 'versions', versions)
   bury(id, reason, err)
   return 1
 end
@@ -199,7 +304,7 @@ end
 
 -- cancel id ttl_ms -> state before; a running job is flagged and its worker stops it
 function operations.cancel(id, ttl_ms)
-  local state = redis.call('HGET', job_key(id), 'state')
+  local state = get(id, 'state')[1]
   if state == 'queued' then close(id, 'cancelled', ttl_ms) end
   if state == 'running' then redis.call('HSET', job_key(id), 'cancel', '1') end
   return state
@@ -218,66 +323,3 @@ function operations.buried(id, ttl_ms)
   redis.call('HDEL', job_key(id), 'payload', 'message')
   redis.call('PEXPIRE', job_key(id), ttl_ms)
 end
-
-local function expire_leases(limit, max_attempts)
-  local ids = redis.call('ZRANGEBYSCORE', LEASES, '-inf', NOW, 'LIMIT', 0, limit)
-  for _, id in ipairs(ids) do
-    local attempts, owner, cancel = unpack(get(id, 'attempts', 'owner', 'cancel'))
-    if not attempts then
-      redis.call('ZREM', LEASES, id)
-    elseif cancel then
-      close(id, 'cancelled', 3600000)
-    elseif tonumber(attempts) >= tonumber(max_attempts) then
-      bury(id, 'attempts', 'worker ' .. (owner or '?') .. ' vanished at attempt ' .. attempts)
-    else
-      put_back(id, 0)
-    end
-  end
-  return #ids
-end
-
-local function send_due(limit)
-  local ids = redis.call('ZRANGEBYSCORE', DELAYED, '-inf', NOW, 'LIMIT', 0, limit)
-  for _, id in ipairs(ids) do
-    redis.call('ZREM', DELAYED, id)
-    if redis.call('EXISTS', job_key(id)) == 1 then send(id) end
-  end
-  return #ids
-end
-
--- Queues are first in, first out: a job sent before the oldest message still waiting in its queue
--- was popped, and when no worker has claimed it after grace_ms its message is lost. No list is
--- scanned, and the time of sending is renewed, so that a job is not sent again at each turn.
-local function resend_lost(limit, grace_ms)
-  local oldest, sent = {}, 0
-  local ids = redis.call('ZRANGEBYSCORE', QUEUED, '-inf', NOW - grace_ms, 'LIMIT', 0, limit)
-  for _, id in ipairs(ids) do
-    local queue = redis.call('HGET', job_key(id), 'queue')
-    if not queue then
-      redis.call('ZREM', QUEUED, id)
-    else
-      if oldest[queue] == nil then
-        local message = redis.call('LINDEX', P .. queue, -1)
-        local head = message and string.match(message, '"correlation_id": ?"([^"]+)"')
-        oldest[queue] = head and tonumber(redis.call('ZSCORE', QUEUED, head) or 0) or math.huge
-      end
-      if tonumber(redis.call('ZSCORE', QUEUED, id)) < oldest[queue] then
-        send(id)
-        sent = sent + 1
-      end
-    end
-  end
-  return sent
-end
-
--- reconcile owner leader_ms limit max_attempts grace_ms -> {expired, due, resent} or {} if not leader
-function operations.reconcile(owner, leader_ms, limit, max_attempts, grace_ms)
-  local leader = redis.call('GET', P .. 'leader')
-  if leader and leader ~= owner then return {} end
-  redis.call('SET', P .. 'leader', owner, 'PX', leader_ms)
-  return {
-    expire_leases(limit, max_attempts), send_due(limit), resend_lost(limit, tonumber(grace_ms)),
-  }
-end
-
-return operations[ARGV[1]](unpack(ARGV, 2))

@@ -1,12 +1,14 @@
-"""The ledger in Redis, called from Python: each method is one atomic step of `ledger.lua`.
+"""The ledger in Redis, called from Python: each method is one atomic step of its Lua script.
 
-Producers enqueue, cancel and look; workers claim, renew and close. The Lua file names every key.
+Producers enqueue, cancel and look; workers claim, renew and close. `ledger.lua` names every key.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -59,6 +61,28 @@ class DeadJob:
     error: str
     traceback: str
     attempts: int
+    versions: dict[str, str]
+    """The programs that failed at it; empty when no worker said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Under which conditions a new job is let into its queue; by default, under none."""
+
+    max_queued: int | None = None
+    """So many messages may wait in the queue."""
+    rate_name: str | None = None
+    """Producers of one name share one rate."""
+    rate_per_s: float = 0.0
+    items: int = 1
+    """What the job costs of the rate: its postings, or one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a new job was not let in: the queue is full, or the rate is used up for ``wait_s``."""
+
+    wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +124,9 @@ class Ledger:
     def __init__(self, client: redis.Redis, namespace: str = "jobsentinel") -> None:
         self._redis = client
         self.prefix = f"{namespace}:"
-        source = resources.files("jobsentinel").joinpath("ledger.lua").read_text("utf-8")
-        self._script = client.register_script(source)
+        self._script = client.register_script(_script_source())
 
-    def _call(self, operation: str, *arguments: str | bytes | int) -> Any:
+    def _call(self, operation: str, *arguments: str | bytes | float) -> Any:
         with _unavailable():
             return self._script(keys=[self.prefix], args=[operation, *arguments])
 
@@ -118,16 +141,29 @@ class Ledger:
         payload: bytes,
         message: str,
         within_s: float | None = None,
-    ) -> str:
+        submission: str = "",
+        admission: Admission | None = None,
+    ) -> str | Refusal:
         """Write a job and send its message; return ``new`` or the state it was in before.
 
-        A job that is not done ``within_s`` seconds is given up as expired.
+        A job that is not done ``within_s`` seconds is given up as expired. The same
+        ``submission`` of a job a second time changes nothing, even if the job has failed since.
+        A new job that the ``admission`` does not let in is not written.
         """
-        within = "" if within_s is None else int(within_s * 1000)
-        before: bytes = self._call(
-            "enqueue", job_id, task, queue, payload, digest_of(payload), message, within
+        within = "" if within_s is None else max(1, int(within_s * 1000))
+        answer: bytes = self._call(
+            "enqueue",
+            job_id,
+            task,
+            queue,
+            payload,
+            digest_of(payload),
+            message,
+            within,
+            submission,
+            *_conditions(admission),
         )
-        return before.decode()
+        return _refusal(answer) or answer.decode()
 
     def cancel(self, job_id: str, *, ttl_s: int) -> JobState:
         """Ask that a job be dropped; return the state in which that found it."""
@@ -221,9 +257,9 @@ class Ledger:
         """Close a finished job with its answer; False when the lease had passed on."""
         return bool(self._call("complete", job_id, token, ttl_s * 1000, result))
 
-    def release(self, job_id: str, token: int) -> bool:
-        """Give a job back unworked; the attempt does not count."""
-        return bool(self._call("release", job_id, token))
+    def release(self, job_id: str, token: int, *, delay_s: float = 0.0) -> bool:
+        """Give a job back, to be worked on in ``delay_s``; the attempt does not count."""
+        return bool(self._call("release", job_id, token, int(delay_s * 1000)))
 
     def retry(
         self,
@@ -234,6 +270,7 @@ class Ledger:
         max_attempts: int,
         error: str,
         traceback: str = "",
+        versions: Mapping[str, str] | None = None,
     ) -> str:
         """Queue another attempt: ``queued``, or ``failed`` at the cap, or ``lost``."""
         outcome: bytes = self._call(
@@ -244,12 +281,22 @@ class Ledger:
             max_attempts,
             _cut(error),
             _cut(traceback, 20_000),
+            json.dumps(dict(versions or {})),
         )
         return outcome.decode()
 
-    def fail(self, job_id: str, token: int, *, reason: str, error: str) -> bool:
+    def fail(
+        self,
+        job_id: str,
+        token: int,
+        *,
+        reason: str,
+        error: str,
+        versions: Mapping[str, str] | None = None,
+    ) -> bool:
         """Give a job up at once, because no attempt can succeed."""
-        return bool(self._call("fail", job_id, token, reason, _cut(error)))
+        said = json.dumps(dict(versions or {}))
+        return bool(self._call("fail", job_id, token, reason, _cut(error), said))
 
     def mark_cancelled(self, job_id: str, token: int, *, ttl_s: int) -> bool:
         """Close a running job that was cancelled."""
@@ -268,6 +315,14 @@ class Ledger:
         )
         return Reconciled(*map(int, counts)) if counts else None
 
+    def epoch(self) -> tuple[str, bool]:
+        """Return the name of this ledger, and whether it was made by this very call.
+
+        A server that lost its data has a ledger of another name.
+        """
+        name, made = self._call("epoch", uuid.uuid4().hex)
+        return name.decode(), bool(made)
+
     def dead_jobs(self, limit: int = 100) -> Iterator[DeadJob]:
         """Yield failed jobs that are not in the store yet, oldest first."""
         with _unavailable():
@@ -285,7 +340,8 @@ class Ledger:
                 reason=text.get("reason", b"unknown").decode(),
                 error=text.get("error", b"").decode("utf-8", "replace"),
                 traceback=text.get("traceback", b"").decode("utf-8", "replace"),
-                attempts=int(text.get("attempts", 0)),
+                attempts=_number(text.get("attempts")),
+                versions=json.loads(text.get("versions") or b"{}"),
             )
 
     def mark_buried(self, job_id: str, *, ttl_s: int) -> None:
@@ -300,6 +356,32 @@ class Ledger:
 
 def _state(raw: bytes | None) -> JobState:
     return "unknown" if raw is None else raw.decode()  # type: ignore[return-value]  # the Lua file writes these states only
+
+
+def _script_source() -> str:
+    folder = resources.files("jobsentinel")
+    parts = ("ledger.lua", "reconciling.lua")
+    return "".join(folder.joinpath(name).read_text("utf-8") for name in parts)
+
+
+def _conditions(admission: Admission | None) -> list[str | float]:
+    if admission is None:
+        return []
+    most = "" if admission.max_queued is None else admission.max_queued
+    return [most, admission.rate_name or "", admission.rate_per_s, admission.items]
+
+
+def _refusal(answer: bytes) -> Refusal | None:
+    if answer == b"full":
+        return Refusal()
+    if answer.startswith(b"wait:"):
+        return Refusal(int(answer[5:]) / 1000)
+    return None
+
+
+def _number(raw: bytes | None) -> int:
+    """Return a count of an entry that may be corrupted."""
+    return int(raw) if raw and raw.isdigit() else 0
 
 
 def _cut(error: str, chars: int = 4_000) -> str:

@@ -39,27 +39,38 @@ class LedgerMachine(RuleBasedStateMachine):
         self.state: dict[str, str] = {}
         self.claims: list[Claim] = []
         self.newest: dict[str, int] = {}
+        self.submitted: dict[str, str] = {}
         self.finished: dict[str, int] = {}
         self.last_token = 0
 
     def teardown(self) -> None:
         self.client.close()
 
-    @rule(job=JOBS)
-    def enqueue(self, job: str) -> None:
+    @rule(job=JOBS, submission=st.sampled_from(["", "first", "second"]))
+    def enqueue(self, job: str, submission: str) -> None:
         message = task_message(TASKS["score"], job, BULK, "")
         before = self.ledger.enqueue(
-            job, task="score", queue=BULK, payload=job.encode(), message=message
+            job,
+            task="score",
+            queue=BULK,
+            payload=job.encode(),
+            message=message,
+            submission=submission,
         )
         assert before == self.state.get(job, "new")
-        if before in {"new", "failed", "cancelled"}:
+        known = bool(submission) and self.submitted.get(job) == submission
+        if before == "new" or (before in {"failed", "cancelled"} and not known):
             self.state[job] = "queued"
+            self.submitted[job] = submission
             self.finished[job] = 0
 
     @rule(job=JOBS, lease_s=st.sampled_from([LONG_S, SHORT_S]))
     def claim(self, job: str, lease_s: float) -> None:
-        got = self.ledger.claim(job, owner="w", lease_s=lease_s, max_attempts=MAX_ATTEMPTS)
+        owner = uuid.uuid4().hex
+        got = self.ledger.claim(job, owner=owner, lease_s=lease_s, max_attempts=MAX_ATTEMPTS)
         if isinstance(got, Claim):
+            again = self.ledger.claim(job, owner=owner, lease_s=lease_s, max_attempts=MAX_ATTEMPTS)
+            assert again == got  # the answer was lost on its way, and the call repeated
             assert self.state[job] == "queued"
             assert got.token > self.last_token
             assert got.payload_is_intact()

@@ -7,7 +7,8 @@ Settings that decide whether work can be lost are fixed here; `pools` refuses th
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from kombu.entity import Queue
@@ -17,6 +18,11 @@ from jobsentinel.settings import Settings
 from jobsentinel_workers.inference.lanes import InteractiveConsumer
 from jobsentinel_workers.pools import INFERENCE, Pool
 from jobsentinel_workers.tasks import register_tasks
+
+if TYPE_CHECKING:
+    from jobsentinel.ledger import Ledger
+    from jobsentinel_workers.jobs.lifecycle import Handler
+    from jobsentinel_workers.store import Database
 
 _lock = threading.Lock()
 _app: FleetApp | None = None
@@ -28,23 +34,36 @@ class FleetApp(Celery):  # type: ignore[misc]  # Celery ships no types
     settings: Settings
     fleet_pool: Pool = INFERENCE
 
+    def make_handlers(self, pool: str, database: Database, ledger: Ledger) -> Mapping[str, Handler]:
+        """Return the work that the pool ``inference`` or ``training`` does, by task name.
+
+        Torch comes with these imports, so a process loads only what its pool needs.
+        """
+        if pool == "training":
+            from jobsentinel_workers.training.handlers import training_handlers
+
+            return training_handlers(self.settings, database, ledger)
+        from jobsentinel_workers.inference.handlers import inference_handlers
+
+        return inference_handlers(self.settings, database, ledger)
+
     @property
     def Worker(self) -> Any:
         """The worker program, which picks its pool by its queues."""
         return self.subclass_with_self("jobsentinel_workers.pools:FleetWorker")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return create_app, (self.settings,)
+        return create_app, (self.settings, type(self))
 
 
-def create_app(settings: Settings) -> FleetApp:
+def create_app(settings: Settings, kind: type[FleetApp] = FleetApp) -> FleetApp:
     """Return an application for ``settings``; nothing connects yet.
 
     Raises:
         ConfigurationError: no Redis is set and no embedded one runs.
     """
     url = settings.resolve_redis_url()
-    app = FleetApp("jobsentinel", broker=url, backend=url)
+    app = kind("jobsentinel", broker=url, backend=url)
     app.settings = settings
     app.conf.update(_configuration(settings))
     register_tasks(app)

@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from jobsentinel.contract.errors import JobFailed
 from jobsentinel.ledger import DeadJob, Ledger, connect
 from jobsentinel.settings import Settings
 from jobsentinel_workers.jobs.leases import LeaseKeeper
-from jobsentinel_workers.jobs.lifecycle import Handler, JobRunner
+from jobsentinel_workers.jobs.lifecycle import JobRunner
 from jobsentinel_workers.jobs.reconciler import Reconciler
 from jobsentinel_workers.store import Database
 
@@ -44,11 +43,12 @@ def runner_of(app: Any, pool: str) -> JobRunner:
     key = (os.getpid(), pool)
     with _lock:
         if key not in _runners:
-            _runners[key] = _make_runner(app.settings, pool)
+            _runners[key] = _make_runner(app, pool)
         return _runners[key]
 
 
-def _make_runner(settings: Settings, pool: str) -> JobRunner:
+def _make_runner(app: Any, pool: str) -> JobRunner:
+    settings: Settings = app.settings
     database = Database.open(_ready_store(settings))
     ledger = connect_ledger(settings)
     return JobRunner(
@@ -56,22 +56,9 @@ def _make_runner(settings: Settings, pool: str) -> JobRunner:
         ledger=ledger,
         leases=LeaseKeeper(ledger, settings.lease_s),
         database=database,
-        handlers=_handlers(settings, pool, database, ledger),
+        handlers=app.make_handlers(pool, database, ledger),
         owner=process_name(),
     )
-
-
-def _handlers(
-    settings: Settings, pool: str, database: Database, ledger: Ledger
-) -> Mapping[str, Handler]:
-    # Torch comes with these imports, so a process loads only what its pool needs.
-    if pool == "training":
-        from jobsentinel_workers.training.handlers import training_handlers
-
-        return training_handlers(settings, database, ledger)
-    from jobsentinel_workers.inference.handlers import inference_handlers
-
-    return inference_handlers(settings, database, ledger)
 
 
 def _ready_store(settings: Settings) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import platform
 import random
 import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 
 import msgpack
 
@@ -36,6 +40,7 @@ Handler = Callable[[Message, JobContext], Answer]
 # What these say will be as true at the next attempt.
 NEVER_WORKS = (InvalidInput, ModelUnavailable, ConfigurationError)
 MAX_BACKOFF_S = 300.0
+_CLAIMS = itertools.count()
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 
@@ -66,7 +71,7 @@ class JobRunner:
             raise JobFailed(repr(job_id)[:80], "an id has 1 to 200 of A-Z a-z 0-9 . _ : -")
         claim = self.ledger.claim(
             job_id,
-            owner=self.owner,
+            owner=f"{self.owner}/{next(_CLAIMS)}",
             lease_s=self.settings.lease_s,
             max_attempts=self.settings.max_attempts,
         )
@@ -99,7 +104,13 @@ class JobRunner:
             raise NothingToDo("Redis away") from None
         except (*NEVER_WORKS, JobExpired) as error:
             reason = "expired" if isinstance(error, JobExpired) else "invalid"
-            self.ledger.fail(claim.job_id, claim.token, reason=reason, error=str(error))
+            self.ledger.fail(
+                claim.job_id,
+                claim.token,
+                reason=reason,
+                error=str(error),
+                versions=running_versions(),
+            )
             logger.warning("job.failed job_id=%s %s: %s", claim.job_id, type(error).__name__, error)
             raise JobFailed(claim.job_id, str(error)) from error
         except Exception as error:  # the edge of a job: whatever broke, the fleet goes on
@@ -139,6 +150,7 @@ class JobRunner:
             max_attempts=self.settings.max_attempts,
             error=summary,
             traceback="".join(traceback.format_exception(error)),
+            versions=running_versions(),
         )
         logger.warning(
             "job.attempt_failed job_id=%s attempt=%d then=%s",
@@ -150,6 +162,13 @@ class JobRunner:
         if outcome == "failed":
             raise JobFailed(claim.job_id, summary) from error
         raise NothingToDo("to be tried again") from None
+
+
+@cache
+def running_versions() -> dict[str, str]:
+    """Return the versions that a dead letter names."""
+    packages = ("jobsentinel-ml", "celery", "torch", "transformers")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
 def backoff_s(base_s: float, attempt: int) -> float:

@@ -85,6 +85,7 @@ class Reconciler:
                 error=job.error,
                 traceback=job.traceback,
                 attempts=job.attempts,
+                versions=job.versions,
             )
             run = runs.get(connection, job.job_id)
             if run is not None and run.finished_at is None:
