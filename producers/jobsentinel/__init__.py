@@ -20,8 +20,11 @@ if TYPE_CHECKING:
         LeaseLost,
         ModelCorrupted,
         ModelUnavailable,
+        OutboxFull,
+        OutboxUnavailable,
         QueueFull,
         QueueUnavailable,
+        RateLimited,
         ResultTimeout,
     )
     from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
@@ -40,9 +43,10 @@ if TYPE_CHECKING:
         SelectResult,
         TrainResult,
     )
-    from jobsentinel.handles import JobHandle, JobStream
+    from jobsentinel.handles import JobHandle
     from jobsentinel.producer import Producer
     from jobsentinel.settings import Settings
+    from jobsentinel.streams import JobStream
 
 _HOMES = {
     "contract.categories": ("JOB_CATEGORIES",),
@@ -56,8 +60,11 @@ _HOMES = {
         "LeaseLost",
         "ModelCorrupted",
         "ModelUnavailable",
+        "OutboxFull",
+        "OutboxUnavailable",
         "QueueFull",
         "QueueUnavailable",
+        "RateLimited",
         "ResultTimeout",
     ),
     "contract.postings": ("Candidate", "Label", "Posting", "Sample"),
@@ -76,9 +83,10 @@ _HOMES = {
         "SelectResult",
         "TrainResult",
     ),
-    "handles": ("JobHandle", "JobStream"),
+    "handles": ("JobHandle",),
     "producer": ("Producer",),
     "settings": ("Settings",),
+    "streams": ("JobStream",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -101,11 +109,14 @@ __all__ = [
     "ModelCorrupted",
     "ModelUnavailable",
     "MultiTaskRow",
+    "OutboxFull",
+    "OutboxUnavailable",
     "Posting",
     "PostingScore",
     "Producer",
     "QueueFull",
     "QueueUnavailable",
+    "RateLimited",
     "RegressionRow",
     "RerankResult",
     "ResultTimeout",

@@ -1,78 +1,135 @@
-"""What a producer gets for its request: a handle on one job, or on a stream of them."""
+"""What a producer gets for its request: a handle on one job, wherever that is by now."""
 
 from __future__ import annotations
 
+import math
 import time
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgpack
 
+from jobsentinel.backpressure import GrowingPause
 from jobsentinel.contract.base import Message
-from jobsentinel.contract.errors import JobCancelled, JobFailed, ResultTimeout
-from jobsentinel.ledger import CLOSED_STATES, JobState, Ledger
+from jobsentinel.contract.errors import JobCancelled, JobFailed, QueueUnavailable, ResultTimeout
+from jobsentinel.ledger import JobState, Ledger
+from jobsentinel.outbox import Outbox
 
 R = TypeVar("R", bound=Message)
-T = TypeVar("T")
 
+HandleState = Literal[JobState, "outbox"]
+
+_OPEN_STATES: Final = frozenset({"queued", "running", "outbox"})
 _LOOK_AGAIN_S = 5.0
 """Between two looks at the ledger, should the news of a job's end have been missed."""
+_LONGEST_ABSENCE_S = 60.0
+"""For how long Redis may be away while somebody waits for an answer."""
+_LONGEST_PAUSE_S = 0.5
 
 
 class JobHandle(Generic[R]):
     """One job in the fleet; it stays valid in another process, made from the same ``job_id``."""
 
     def __init__(
-        self, ledger: Ledger, job_id: str, result_type: type[R], *, cancel_ttl_s: int
+        self,
+        ledger: Ledger,
+        job_id: str,
+        result_type: type[R],
+        *,
+        outbox: Outbox,
+        cancel_ttl_s: int,
     ) -> None:
         self.job_id = job_id
         self._ledger = ledger
         self._result_type = result_type
+        self._outbox = outbox
         self._cancel_ttl_s = cancel_ttl_s
+        self._withdrawn = False
 
     def __repr__(self) -> str:
         return f"JobHandle({self.job_id!r})"
 
-    def state(self) -> JobState:
-        """Return queued, running, done, failed or cancelled; unknown after it was forgotten."""
-        return self._ledger.state(self.job_id)
+    def state(self) -> HandleState:
+        """Return queued, running, done, failed or cancelled; unknown after it was forgotten.
+
+        ``outbox`` says that it waits on disk until it can be sent, or sent again.
+        """
+        if self._outbox.has_waiting(self.job_id):
+            return "outbox"
+        return "cancelled" if self._withdrawn else self._seen_as(self._ledger.state(self.job_id))
+
+    def _seen_as(self, state: JobState) -> HandleState:
+        if state != "unknown":
+            return state
+        # A server that was emptied: the job is kept on disk, and soon sent again.
+        return "outbox" if self._outbox.holds(self.job_id) else "unknown"
 
     def progress(self) -> dict[str, Any] | None:
         """Return the last report of a long run (step, total_steps, loss, eta_s), or None."""
         return self._ledger.progress(self.job_id)
 
-    def cancel(self) -> JobState:
+    def cancel(self) -> HandleState:
         """Ask that the job be dropped; return the state in which that found it."""
-        return self._ledger.cancel(self.job_id, ttl_s=self._cancel_ttl_s)
+        if self._outbox.withdraw(self.job_id):
+            self._withdrawn = True
+            return "outbox"
+        before = self._ledger.cancel(self.job_id, ttl_s=self._cancel_ttl_s)
+        if before == "unknown" and self._outbox.withdraw(self.job_id, even_sent=True):
+            self._withdrawn = True
+            return "outbox"
+        return before
 
     def result(self, timeout_s: float | None = None) -> R:
-        """Wait for the answer.
+        """Wait for the answer, through the outbox and while Redis is away for a minute at most.
 
         Raises:
             ResultTimeout: it did not come within ``timeout_s`` seconds; the job goes on.
+            QueueUnavailable: Redis was away for a minute, or for ``timeout_s`` seconds.
             JobFailed: the fleet gave the job up, or forgot it.
             JobCancelled: somebody cancelled it.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        absence = _Absence(deadline)
+        while True:
+            self._wait_in_outbox(deadline)
+            if self._withdrawn:
+                raise JobCancelled(f"job {self.job_id} was cancelled before it was sent")
+            try:
+                state, packed = self._outcome(deadline, absence)
+                return self._open(state, packed)
+            except QueueUnavailable as error:
+                absence.bear(error)
+
+    def _wait_in_outbox(self, deadline: float) -> None:
+        pauses = GrowingPause(_LONGEST_PAUSE_S)
+        while self._outbox.has_waiting(self.job_id):
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise ResultTimeout(
+                    f"job {self.job_id} still waits in the outbox {self._outbox.path}; "
+                    "ask again later"
+                )
+            time.sleep(min(left_s, pauses.next_s()))
+
+    def _outcome(self, deadline: float, absence: _Absence) -> tuple[HandleState, bytes | None]:
+        state, packed = self._look(absence)
+        if state in _OPEN_STATES:
+            with self._ledger.watch(self.job_id) as channel:
+                while (found := self._look(absence))[0] in _OPEN_STATES:
+                    left_s = deadline - time.monotonic()
+                    if left_s <= 0:
+                        raise ResultTimeout(
+                            f"job {self.job_id} is still {found[0]}; ask again later"
+                        )
+                    channel.get_message(timeout=min(left_s, _LOOK_AGAIN_S))
+            return found
+        return state, packed
+
+    def _look(self, absence: _Absence) -> tuple[HandleState, bytes | None]:
         state, packed = self._ledger.outcome(self.job_id)
-        if state not in CLOSED_STATES and state != "unknown":
-            state, packed = self._wait(deadline)
-        return self._open(state, packed)
+        absence.end()
+        return self._seen_as(state), packed
 
-    def _wait(self, deadline: float | None) -> tuple[JobState, bytes | None]:
-        with self._ledger.watch(self.job_id) as channel:
-            while True:
-                state, packed = self._ledger.outcome(self.job_id)
-                if state in CLOSED_STATES or state == "unknown":
-                    return state, packed
-                left = _LOOK_AGAIN_S if deadline is None else deadline - time.monotonic()
-                if left <= 0:
-                    raise ResultTimeout(f"job {self.job_id} is still {state}; ask again later")
-                channel.get_message(timeout=min(left, _LOOK_AGAIN_S))
-
-    def _open(self, state: JobState, packed: bytes | None) -> R:
+    def _open(self, state: HandleState, packed: bytes | None) -> R:
         if state == "cancelled":
             raise JobCancelled(f"job {self.job_id} was cancelled")
         if state == "failed":
@@ -83,100 +140,23 @@ class JobHandle(Generic[R]):
         return self._result_type.parse(msgpack.unpackb(packed))
 
 
-class JobStream(Generic[R, T]):
-    """Many jobs made from one iterable; iterating yields their items in the order sent.
+class _Absence:
+    """For how long Redis has been away while somebody waits until ``deadline``."""
 
-    A list or tuple is sent whole before the stream is handed out. A generator is drawn on while
-    results are read, at most ``window`` jobs ahead, so that it may be endless; `send_all` or
-    `result` send what is left of it.
-    """
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._pauses = GrowingPause(_LONGEST_PAUSE_S)
+        self._since: float | None = None
 
-    def __init__(
-        self, jobs: Iterator[JobHandle[R]], open_items: Callable[[R], tuple[T, ...]], window: int
-    ) -> None:
-        self._unsent = jobs
-        self._open_items = open_items
-        self._window = window
-        self._waiting: deque[JobHandle[R]] = deque()
-        self._exhausted = False
-        self.jobs: list[JobHandle[R]] = []
+    def end(self) -> None:
+        """Redis answered."""
+        self._since = None
+        self._pauses.reset()
 
-    def send_all(self) -> None:
-        """Send everything the iterable still holds, whatever the window."""
-        while self._send_one():
-            pass
-
-    def _send_one(self) -> bool:
-        job = next(self._unsent, None)
-        if job is None:
-            self._exhausted = True
-            return False
-        self.jobs.append(job)
-        self._waiting.append(job)
-        return True
-
-    def __iter__(self) -> Iterator[T]:
-        return self.items()
-
-    def items(self, timeout_s: float | None = None) -> Iterator[T]:
-        """Yield the items of each answer as it comes, ``timeout_s`` being for each job.
-
-        After an error it may be called again: it goes on behind a job that failed or was
-        cancelled, and waits once more for one that took too long.
-
-        Raises:
-            ResultTimeout, JobFailed, JobCancelled: as `JobHandle.result`.
-        """
-        while True:
-            while not self._exhausted and len(self._waiting) < self._window:
-                self._send_one()
-            if not self._waiting:
-                return
-            try:
-                result = self._waiting[0].result(timeout_s)
-            except (JobFailed, JobCancelled):
-                self._waiting.popleft()
-                raise
-            self._waiting.popleft()
-            yield from self._open_items(result)
-
-    def result(self, timeout_s: float | None = None) -> list[T]:
-        """Send the rest and return the items not yet read, ``timeout_s`` being for all.
-
-        Raises:
-            ResultTimeout, JobFailed, JobCancelled: as `JobHandle.result`.
-        """
-        self.send_all()
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        items: list[T] = []
-        for job in self._waiting:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            items.extend(self._open_items(job.result(left)))
-        self._waiting.clear()
-        return items
-
-    def state(self) -> JobState:
-        """Return the state that says most: failed, cancelled, running, queued, else done."""
-        states = {job.state() for job in self.jobs}
-        order: tuple[JobState, ...] = ("failed", "cancelled", "running", "queued", "unknown")
-        return next((state for state in order if state in states), "done")
-
-    def progress(self) -> dict[str, int]:
-        """Return how many jobs were sent and how many of them are closed."""
-        closed = sum(job.state() in CLOSED_STATES for job in self.jobs)
-        return {"sent": len(self.jobs), "closed": closed}
-
-    def cancel(self) -> None:
-        """Stop sending and ask that all unfinished jobs be dropped."""
-        self._unsent, self._exhausted = iter(()), True
-        for job in self._waiting:
-            job.cancel()
-
-    def __del__(self) -> None:
-        if not getattr(self, "_exhausted", True):
-            warnings.warn(
-                "a JobStream was dropped before its iterable was sent whole; "
-                "read it to its end, or call send_all()",
-                ResourceWarning,
-                stacklevel=2,
-            )
+    def bear(self, error: QueueUnavailable) -> None:
+        """Wait a little, or raise the error when it has lasted too long."""
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        if now >= min(self._deadline, self._since + _LONGEST_ABSENCE_S):
+            raise error
+        time.sleep(min(self._pauses.next_s(), max(0.0, self._deadline - now)))

@@ -13,6 +13,20 @@ OnInvalid = Callable[[int, InvalidInput], None]
 PostingLike = Posting | Mapping[str, Any]
 
 
+def check_stream(postings: Iterable[PostingLike], chunk_size: int) -> None:
+    """Check what is said about a stream, before anything of it is looked at.
+
+    Raises:
+        InvalidInput: the size of a chunk is out of bounds, or there is no iterable of postings.
+    """
+    if not 1 <= chunk_size <= limits.MAX_POSTINGS_A_MESSAGE:
+        raise InvalidInput(
+            "chunk_size", f"is {chunk_size}; it must be 1 to {limits.MAX_POSTINGS_A_MESSAGE}"
+        )
+    if isinstance(postings, str | bytes | Mapping | Posting):
+        raise InvalidInput("postings", "must be an iterable of postings, not a single value")
+
+
 def checked_postings(
     postings: Iterable[PostingLike], on_invalid: OnInvalid | None
 ) -> Iterator[Posting]:

@@ -317,8 +317,11 @@ function operations.progress(id, token, bytes)
   return 1
 end
 
--- buried id ttl_ms: a worker wrote the dead letter to the store
-function operations.buried(id, ttl_ms)
+-- buried id closed ttl_ms: a worker wrote the dead letter of that moment to the store; a job that
+-- was sent again meanwhile is another matter
+function operations.buried(id, closed, ttl_ms)
+  local state, at = unpack(get(id, 'state', 'closed'))
+  if state ~= 'failed' or at ~= closed then return end
   redis.call('ZREM', DEAD, id)
   redis.call('HDEL', job_key(id), 'payload', 'message')
   redis.call('PEXPIRE', job_key(id), ttl_ms)

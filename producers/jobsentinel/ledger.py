@@ -21,6 +21,11 @@ from jobsentinel.contract.errors import QueueUnavailable
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "unknown"]
 Verdict = Literal["held", "cancel", "lost"]
+_REFUSING: Final = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.MasterDownError,  # of a replica, while another server is made the master
+    redis.ReadOnlyError,
+)
 CLOSED_STATES: Final = frozenset({"done", "failed", "cancelled"})
 
 
@@ -61,6 +66,8 @@ class DeadJob:
     error: str
     traceback: str
     attempts: int
+    closed: str
+    """When it was given up, in ms of the ledger's clock; tells it from a later failure."""
     versions: dict[str, str]
     """The programs that failed at it; empty when no worker said."""
 
@@ -111,6 +118,8 @@ def connect(url: str) -> redis.Redis:
         socket_timeout=30,
         socket_keepalive=True,
         health_check_interval=25,
+        # After a failover the address may lead elsewhere: connect anew, then try again.
+        retry_on_error=[redis.ReadOnlyError],
     )
 
 
@@ -173,6 +182,14 @@ class Ledger:
     def state(self, job_id: str) -> JobState:
         """Return a job's state; ``unknown`` when the ledger has no such job (any more)."""
         return _state(self._field(job_id, "state"))
+
+    def states(self, job_ids: Sequence[str]) -> list[JobState]:
+        """Return the states of several jobs, asked in one round trip."""
+        with _unavailable():
+            pipe = self._redis.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hget(self._job(job_id), "state")
+            return [_state(raw) for raw in pipe.execute()]
 
     def failure(self, job_id: str) -> tuple[str, str]:
         """Return the kind and the text of a failed job's error."""
@@ -332,6 +349,8 @@ class Ledger:
             with _unavailable():
                 fields: Any = self._redis.hgetall(self._job(job_id))
             text = {k.decode(): v for k, v in fields.items()}
+            if text.get("state") != b"failed":
+                continue  # it was sent again meanwhile
             yield DeadJob(
                 job_id=job_id,
                 task=text.get("task", b"").decode(),
@@ -341,12 +360,13 @@ class Ledger:
                 error=text.get("error", b"").decode("utf-8", "replace"),
                 traceback=text.get("traceback", b"").decode("utf-8", "replace"),
                 attempts=_number(text.get("attempts")),
+                closed=text.get("closed", b"").decode(),
                 versions=json.loads(text.get("versions") or b"{}"),
             )
 
-    def mark_buried(self, job_id: str, *, ttl_s: int) -> None:
-        """Record that the store has the dead letter; its payload leaves Redis."""
-        self._call("buried", job_id, ttl_s * 1000)
+    def mark_buried(self, job: DeadJob, *, ttl_s: int) -> None:
+        """Record that the store has this dead letter; its payload leaves Redis."""
+        self._call("buried", job.job_id, job.closed, ttl_s * 1000)
 
     def publish_models_generation(self, generation: str) -> None:
         """Tell producers which models are in service, so that equal requests are new work."""
@@ -394,9 +414,9 @@ def _unavailable() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise QueueUnavailable(f"Redis cannot be reached: {error}") from error
-    except (redis.exceptions.OutOfMemoryError, redis.ReadOnlyError) as error:
+    except _REFUSING as error:
         raise QueueUnavailable(f"Redis refuses to write: {error}") from error
     except redis.ResponseError as error:
-        if str(error).startswith(("MISCONF", "BUSY")):
+        if str(error).startswith(("MISCONF", "BUSY", "NOREPLICAS")):
             raise QueueUnavailable(f"Redis refuses to write: {error}") from error
         raise

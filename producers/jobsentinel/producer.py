@@ -3,62 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
-from jobsentinel.contract import limits, requests, results, wire
+from jobsentinel.contract import limits, requests, results
 from jobsentinel.contract.base import Message
-from jobsentinel.contract.errors import ConfigurationError, InvalidInput
+from jobsentinel.contract.errors import ConfigurationError
 from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
 from jobsentinel.contract.tasks import INTERACTIVE, QUEUES, TASKS
-from jobsentinel.envelope import task_message
-from jobsentinel.handles import JobHandle, JobStream
+from jobsentinel.handles import JobHandle
 from jobsentinel.intake import (
     OnInvalid,
     PostingLike,
+    check_stream,
     checked_postings,
     chunks,
     to_candidate,
     to_sample,
 )
-from jobsentinel.job_ids import ALWAYS_NEW, job_id_for
+from jobsentinel.job_ids import ALWAYS_NEW
 from jobsentinel.ledger import Ledger, connect
-from jobsentinel.settings import Settings
+from jobsentinel.new_jobs import NewJob, make_job
+from jobsentinel.sending import Sender
+from jobsentinel.settings import Settings, WhenAway, WhenFull
+from jobsentinel.streams import JobStream
 
 R = TypeVar("R", bound=Message)
-MAX_DEADLINE_S = 30 * 24 * 3600
 
 
 class Producer:
     """Sends work to the fleet over Redis; safe to share between threads.
 
-    Each call returns a handle; nothing here needs torch or numpy. Postings, candidates, samples,
-    labels and rows may be given as contract objects or as plain mappings.
+    A call that returns has put its jobs into Redis or on disk, where they outlive this process.
+    Each returns a handle; nothing here needs torch or numpy. Postings, candidates, samples, labels
+    and rows may be given as contract objects or as plain mappings.
 
     Args:
         redis_url: where the fleet's Redis is; None takes ``JOBSENTINEL_REDIS_URL`` or the embedded
             server of `jobsentinel up`.
         settings: all settings at once, instead of those of the environment.
+        when_full, when_away, keep_until_done, name: the settings of these names, the last one being
+            ``producer_name``; None leaves them as they are.
 
     Raises:
-        ConfigurationError: no address is given or found, or it is malformed.
+        ConfigurationError: no address is given or found, or a setting is malformed.
+        OutboxUnavailable: there is an outbox that cannot be read.
     """
 
-    def __init__(self, redis_url: str | None = None, *, settings: Settings | None = None) -> None:
-        self._settings = settings or Settings.load(redis_url=redis_url)
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        when_full: WhenFull | None = None,
+        when_away: WhenAway | None = None,
+        keep_until_done: bool | None = None,
+        name: str | None = None,
+    ) -> None:
+        overrides = {
+            "when_full": when_full,
+            "when_away": when_away,
+            "keep_until_done": keep_until_done,
+            "producer_name": name,
+        }
+        if settings is None:
+            self._settings = Settings.load(redis_url=redis_url, **overrides)
+        else:
+            self._settings = settings.changed(**overrides)
         try:
             self._client = connect(self._settings.resolve_redis_url())
         except ValueError as error:
             raise ConfigurationError(f"redis_url: {error}") from None
-
-    @cached_property
-    def ledger(self) -> Ledger:
+        self.ledger = Ledger(self._client, self._settings.namespace)
         """The ledger this producer writes to."""
-        return Ledger(self._client, self._settings.namespace)
+        self._sender = Sender(self.ledger, self._settings)
 
     def close(self) -> None:
-        """Close the connections; handles of this producer stop working."""
-        self._client.close()
+        """Try once more to send what waits in the outbox, and close the connections.
+
+        Handles of this producer stop working.
+        """
+        try:
+            self._sender.close()
+        finally:
+            self._client.close()
 
     def __enter__(self) -> Producer:
         return self
@@ -93,7 +120,9 @@ class Producer:
 
         Raises:
             InvalidInput: names the field of the first bad posting. Of a list, nothing was sent.
-            QueueUnavailable: Redis cannot be reached.
+            QueueFull: the queue is full, or the rate is used up, and waiting did not help.
+            QueueUnavailable: Redis cannot be reached, and ``when_away`` is ``raise``.
+            OutboxFull: the job had to wait on disk, and there is no room.
         """
 
         def request(chunk: Sequence[Posting]) -> Message:
@@ -152,7 +181,7 @@ class Producer:
 
         Raises:
             InvalidInput: names the field.
-            QueueUnavailable: Redis cannot be reached.
+            QueueFull, QueueUnavailable, OutboxFull: as `score`.
         """
         request = requests.RerankRequest.parse(
             {
@@ -243,11 +272,12 @@ class Producer:
         """Return the handle of a job sent earlier, perhaps by another process."""
         return self._handle(job_id, TASKS[task].result)
 
-    # How jobs are made.
+    # How jobs are sent.
 
     def _handle(self, job_id: str, result_type: type[R]) -> JobHandle[R]:
         ttl_s = self._settings.result_ttl_s
-        return JobHandle(self.ledger, job_id, result_type, cancel_ttl_s=ttl_s)
+        outbox = self._sender.outbox
+        return JobHandle(self.ledger, job_id, result_type, outbox=outbox, cancel_ttl_s=ttl_s)
 
     def _send(
         self,
@@ -255,31 +285,13 @@ class Producer:
         request: Message,
         result_type: type[R],
         *,
-        queue: str | None = None,
         key: str | None = None,
-        generation: str | None = None,
         deadline_s: float | None = None,
     ) -> JobHandle[R]:
-        task = TASKS[name]
-        payload = wire.encode_request(task, request)
-        if generation is None:
-            generation = self.ledger.models_generation()
-        # Training on the stored labels is new work each time, for the labels may be new.
-        always_new = name in ALWAYS_NEW or getattr(request, "rows", ()) is None
-        job_id = job_id_for(name, key, payload, generation, always_new=always_new)
-        queue = queue or task.queue
-        if queue not in QUEUES:
-            raise InvalidInput("queue", f"is {queue!r}, not one of {', '.join(QUEUES)}")
-        message = task_message(task, job_id, queue, _summary(request))
-        self.ledger.enqueue(
-            job_id,
-            task=name,
-            queue=queue,
-            payload=payload,
-            message=message,
-            within_s=_checked_deadline(deadline_s),
-        )
-        return self._handle(job_id, result_type)
+        generation = self._sender.models_generation
+        job = make_job(name, request, generation=generation, key=key, deadline_s=deadline_s)
+        self._sender.send(job)
+        return self._handle(job.job_id, result_type)
 
     def _stream(
         self,
@@ -293,30 +305,30 @@ class Producer:
         on_invalid: OnInvalid | None,
         deadline_s: float | None,
     ) -> JobStream[Any, Any]:
-        if not 1 <= size <= limits.MAX_POSTINGS_A_MESSAGE:
-            raise InvalidInput(
-                "chunk_size", f"is {size}; it must be 1 to {limits.MAX_POSTINGS_A_MESSAGE}"
-            )
-        if isinstance(postings, str | bytes | Mapping | Posting):
-            raise InvalidInput("postings", "must be an iterable of postings, not a single value")
+        check_stream(postings, size)
         whole = isinstance(postings, Sequence)
         checked: Iterable[Posting] = checked_postings(postings, on_invalid)
         if whole:
             checked = list(checked)  # all of a list is checked before any of it is sent
             queue = queue or (INTERACTIVE if len(checked) == 1 else None)
-        generation = self.ledger.models_generation()
+        # Asked once, so that all chunks agree, and before any, for it may raise.
+        models = "" if name in ALWAYS_NEW else self._sender.models_generation()
         jobs = (
-            self._send(
+            make_job(
                 name,
                 make_request(chunk),
-                TASKS[name].result,
+                generation=lambda: models,
                 queue=queue,
-                generation=generation,
                 deadline_s=deadline_s,
             )
             for chunk in chunks(checked, size)
         )
-        stream: JobStream[Any, Any] = JobStream(jobs, open_items, window=64)
+
+        def send(job: NewJob) -> JobHandle[Any]:
+            self._sender.send(job)
+            return self._handle(job.job_id, TASKS[name].result)
+
+        stream: JobStream[Any, Any] = JobStream(jobs, send, open_items, window=64)
         if whole:
             stream.send_all()
         return stream
@@ -328,17 +340,3 @@ def _scores(result: results.ScoreResult) -> tuple[results.PostingScore, ...]:
 
 def _itself(result: R) -> tuple[R, ...]:
     return (result,)
-
-
-def _summary(request: Message) -> str:
-    for field in ("postings", "candidates", "samples", "labels", "rows"):
-        items = getattr(request, field, None)
-        if items is not None:
-            return f"{len(items)} {field}"
-    return "indexed postings" if isinstance(request, requests.RerankRequest) else "stored labels"
-
-
-def _checked_deadline(deadline_s: float | None) -> float | None:
-    if deadline_s is not None and not 0.001 <= deadline_s <= MAX_DEADLINE_S:
-        raise InvalidInput("deadline_s", f"is {deadline_s}; it must be 0.001 to {MAX_DEADLINE_S:,}")
-    return deadline_s

@@ -1,4 +1,4 @@
-"""runs, results, dead-letters and status over a real store."""
+"""runs, results and status over a real store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ import pytest
 from click.testing import Result
 
 from jobsentinel import Settings
-from jobsentinel.contract import wire
-from jobsentinel.contract.requests import ScoreRequest
-from jobsentinel.contract.tasks import TASKS
-from jobsentinel_workers.store import Database, dead_letters, results, runs
+from jobsentinel_workers.store import Database, results, runs
 
 Run = Callable[..., Result]
 
@@ -47,7 +44,16 @@ def save_score(database: Database, job_id: str, posting_id: str, payload: Any = 
 
 
 @pytest.mark.parametrize(
-    "command", ["runs list", "results list", "results export", "dead-letters list", "runs show x"]
+    "command",
+    [
+        "runs list",
+        "runs show x",
+        "results list",
+        "results export",
+        "dead-letters list",
+        "dead-letters replay x",
+        "dead-letters drop --all --yes",
+    ],
 )
 def test_a_folder_without_a_store_is_named_and_none_is_made(
     run: Run, settings: Settings, command: str
@@ -138,40 +144,6 @@ def test_what_is_not_there_is_named(run: Run, database: Database) -> None:
         result = run(command, "show", "no-such-id")
         assert result.exit_code == 2
         assert "'no-such-id'" in result.stderr
-
-
-def test_dead_letters_show_their_error_and_their_request(run: Run, database: Database) -> None:
-    # Given a job given up with a traceback, and one whose payload is no message
-    request = ScoreRequest.parse({"postings": [{"id": "job-1", "title": "Nurse"}]})
-    error = "Traceback (most recent call last):\n  File ...\nRuntimeError: out of memory\n"
-    for job_id, payload in (
-        ("score-1", wire.encode_request(TASKS["score"], request)),
-        ("score-2", b"\xc1"),
-    ):
-        with database.begin() as connection:
-            dead_letters.add(
-                connection,
-                job_id=job_id,
-                task="score",
-                queue="inference.bulk",
-                payload=payload,
-                reason="attempts",
-                error=error,
-                attempts=3,
-            )
-
-    # When they are looked at
-    table = run("dead-letters", "list", COLUMNS="120").stdout
-    shown = run("dead-letters", "show", "score-1")
-    (good,) = json_rows(run("dead-letters", "show", "score-1", "--json"))
-    (odd,) = json_rows(run("dead-letters", "show", "score-2", "--json"))
-
-    # Then the list is short, the letter is whole, and JSON has the request
-    assert "RuntimeError: out of memory" in table
-    assert "Traceback" not in table
-    assert "Traceback (most recent call last):" in shown.stdout
-    assert good["request"]["postings"] == [{"id": "job-1", "title": "Nurse", "description": ""}]
-    assert odd["payload_base64"] == "wQ=="
 
 
 def test_status_counts_queues_and_store(run: Run, database: Database, producer: Any) -> None:

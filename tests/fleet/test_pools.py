@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from worker_processes import StartWorker, environment
 
 from jobsentinel import ConfigurationError, Producer, Settings
 from jobsentinel_workers.pools import INFERENCE, TRAINING_POOL, pool_for, refuse_unsafe
@@ -66,50 +64,12 @@ def test_the_safe_configuration_is_taken() -> None:
     refuse_unsafe(SAFE, {}, INFERENCE)
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    values = settings.model_dump(mode="json", exclude_none=True)
-    return {**os.environ, **{f"JOBSENTINEL_{k.upper()}": str(v) for k, v in values.items()}}
+def test_workers_started_by_hand_do_the_same_work(
+    settings: Settings, producer: Producer, start_worker: StartWorker
+) -> None:
+    start_worker(settings, "inference.interactive,inference.bulk")
+    start_worker(settings, "training")
 
-
-def start_worker(settings: Settings, queues: str) -> subprocess.Popen[bytes]:
-    log = (settings.data_dir / f"{queues.partition(',')[0]}.log").open("wb")
-    with log:
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "celery",
-                "-A",
-                "jobsentinel_workers.app",
-                "worker",
-                "-Q",
-                queues,
-                "-n",
-                f"{queues.partition(',')[0]}@%h",
-            ],
-            env=environment(settings),
-            stdout=log,
-            stderr=log,
-        )
-
-
-@pytest.fixture
-def by_hand(settings: Settings) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """Both workers as an operator starts them, with plain Celery."""
-    settings.data_dir.mkdir(parents=True)
-    workers = {
-        "inference": start_worker(settings, "inference.interactive,inference.bulk"),
-        "training": start_worker(settings, "training"),
-    }
-    yield workers
-    for worker in workers.values():
-        worker.send_signal(signal.SIGTERM)
-    for worker in workers.values():
-        worker.wait(timeout=60)
-
-
-@pytest.mark.usefixtures("by_hand")
-def test_workers_started_by_hand_do_the_same_work(settings: Settings, producer: Producer) -> None:
     (score,) = producer.score([{"id": "a", "title": "Electrician"}]).result(timeout_s=120)
     rows = [{"text": f"{word} {n}", "label": word} for word in ("cook", "nurse") for n in range(8)]
     trained = producer.fine_tune("by-hand", rows, epochs=2).result(timeout_s=180)
@@ -147,9 +107,10 @@ def test_an_unsafe_start_says_why_and_ends(settings: Settings) -> None:
     assert not Path(settings.data_dir / "jobsentinel.db").exists()
 
 
-def test_a_worker_whose_models_cannot_be_read_ends_and_says_why(settings: Settings) -> None:
+def test_a_worker_whose_models_cannot_be_read_ends_and_says_why(
+    settings: Settings, start_worker: StartWorker
+) -> None:
     broken = settings.model_copy(update={"encoder_path": settings.data_dir / "no-such-model"})
-    settings.data_dir.mkdir(parents=True)
 
     worker = start_worker(broken, "inference.bulk")
 

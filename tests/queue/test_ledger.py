@@ -133,9 +133,20 @@ def test_a_job_whose_workers_keep_vanishing_is_given_up(ledger: Ledger) -> None:
         b"payload",
     )
     assert "doomed vanished" in dead.error
-    ledger.mark_buried("job", ttl_s=60)
+    ledger.mark_buried(dead, ttl_s=60)
     assert list(ledger.dead_jobs()) == []
     assert ledger.state("job") == "failed"
+
+
+def test_a_job_sent_again_while_its_letter_was_written_is_untouched(ledger: Ledger) -> None:
+    enqueue(ledger)
+    ledger.fail("job", claim(ledger).token, reason="invalid", error="no")
+    (dead,) = ledger.dead_jobs()
+    enqueue(ledger)
+
+    ledger.mark_buried(dead, ttl_s=60)
+
+    assert claim(ledger).payload == b"payload"
 
 
 def test_a_retry_waits_for_its_time_and_ends_at_the_cap(ledger: Ledger) -> None:

@@ -17,13 +17,15 @@ from jobsentinel import (
     JobFailed,
     LeaseLost,
     Producer,
+    RerankResult,
     Settings,
 )
 from jobsentinel.contract.base import Message
+from jobsentinel.contract.errors import StoreUnavailable
 from jobsentinel.handles import JobHandle
 from jobsentinel_workers.jobs.context import Answer, JobContext
 from jobsentinel_workers.jobs.leases import LeaseKeeper
-from jobsentinel_workers.jobs.lifecycle import JobRunner, NothingToDo, backoff_s
+from jobsentinel_workers.jobs.lifecycle import JobRunner, NothingToDo, NotTakenUp, backoff_s
 from jobsentinel_workers.jobs.reconciler import Reconciler
 from jobsentinel_workers.store import Database, dead_letters, labels, results
 
@@ -156,7 +158,11 @@ def test_what_may_work_later_is_tried_again_up_to_the_cap(
     assert attempts == [1, 2, 3]
     told: list[str] = []
     reconciler = Reconciler(
-        settings, producer.ledger, database, "r", lambda dead: told.append(dead.job_id)
+        settings,
+        producer.ledger,
+        database,
+        "r",
+        on_dead=lambda dead: told.append(dead.job_id),
     )
     reconciler.turn()
     with database.connect() as connection:
@@ -219,6 +225,86 @@ def test_a_worker_that_lost_its_lease_commits_nothing(
     assert job.result(5).stored == 1
     with database.connect() as connection:
         assert labels.count_by_kind(connection) == {"scam": 1}
+
+
+def attempts_of(producer: Producer, job_id: str) -> bytes | None:
+    return producer.ledger._field(job_id, "attempts")
+
+
+def test_a_store_that_is_away_is_not_the_jobs_fault(
+    work: Any, job: JobHandle[AddLabelsResult], producer: Producer
+) -> None:
+    def full(message: Message, context: JobContext) -> Answer:
+        raise StoreUnavailable("the store has no room")
+
+    for _ in range(5):  # more often than a job may fail
+        with pytest.raises(NothingToDo, match="given back"):
+            work(full).run(job.job_id)
+        producer.ledger._redis.zadd(f"{producer.ledger.prefix}delayed", {job.job_id: 0})
+        producer.ledger.reconcile("r", leader_s=60, max_attempts=3, grace_s=60)
+
+    assert (job.state(), attempts_of(producer, job.job_id)) == ("queued", b"0")
+    work(storing).run(job.job_id)
+    assert job.result(5).stored == 1
+
+
+def test_a_stopping_worker_claims_nothing_and_gives_back_what_it_cannot_end(
+    work: Any, job: JobHandle[AddLabelsResult], producer: Producer
+) -> None:
+    def told_to_stop(message: Message, context: JobContext) -> Answer:
+        runner.leases.stop_signal.begin(finish_within_s=0.0)
+        context.check()
+        raise AssertionError("the job went on")
+
+    runner = work(told_to_stop)
+
+    with pytest.raises(NothingToDo, match="given back"):
+        runner.run(job.job_id)
+    with pytest.raises(NotTakenUp):
+        runner.run(job.job_id)
+
+    assert (job.state(), attempts_of(producer, job.job_id)) == ("queued", b"0")
+    assert producer.depths()["inference.interactive"] == 2  # the first message and the new one
+
+
+def test_what_is_done_in_time_is_not_given_back(work: Any, job: JobHandle[AddLabelsResult]) -> None:
+    def finish(message: Message, context: JobContext) -> Answer:
+        runner.leases.stop_signal.begin(finish_within_s=60.0)
+        return storing(message, context)
+
+    runner = work(finish)
+
+    runner.run(job.job_id)
+
+    assert job.result(5).stored == 1
+
+
+def test_a_dead_letter_goes_when_its_job_is_done_after_all(
+    work: Any, producer: Producer, settings: Settings, database: Database
+) -> None:
+    def refuse(message: Message, context: JobContext) -> Answer:
+        raise InvalidInput("query", "is odd today")
+
+    def answer(message: Message, context: JobContext) -> Answer:
+        return Answer(RerankResult(ranked=(), candidates=0, timings_ms={}, models=()))
+
+    job = producer.rerank("cook", [], idempotency_key="k")
+    runner = work(refuse)
+    runner.handlers["rerank"] = refuse
+    with pytest.raises(JobFailed):
+        runner.run(job.job_id)
+    Reconciler(settings, producer.ledger, database, "r", on_dead=lambda dead: None).turn()
+    with database.connect() as connection:
+        letter = dead_letters.get(connection, job.job_id)
+    assert letter is not None
+    assert letter.versions["jobsentinel-ml"]
+
+    runner.handlers["rerank"] = answer
+    producer.rerank("cook", [], idempotency_key="k")
+    runner.run(job.job_id)
+
+    with database.connect() as connection:
+        assert dead_letters.get(connection, job.job_id) is None
 
 
 def _must_not_run(connection: Connection) -> None:

@@ -100,6 +100,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_hijack_root_logger": True,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        # A server that refuses for now, as a replica does until it is promoted, ends no worker.
+        "broker_channel_error_retry": True,
         "broker_transport_options": {
             "global_keyprefix": prefix,
             "queue_order_strategy": "priority",

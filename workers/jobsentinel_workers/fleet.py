@@ -144,7 +144,6 @@ class Fleet:
                 self._commands[name],
                 env={
                     **self._environment,
-                    **_ROLE_ENVIRONMENT.get(name, {}),
                     "JOBSENTINEL_READY_FILE": str(self._ready_file(name)),
                 },
                 stdout=log,
@@ -171,11 +170,6 @@ class Fleet:
     def _tail(self, name: str) -> str:
         log = (self.log_dir / f"{name}.log").read_text("utf-8", "replace")
         return log[-3000:]
-
-
-# Training gives its job back when told to stop: Celery then interrupts the child, whose run has
-# its checkpoints. (Inference finishes what it has begun, so it takes SIGTERM as it is.)
-_ROLE_ENVIRONMENT = {"training": {"REMAP_SIGTERM": "SIGQUIT"}}
 
 
 def _as_environment(settings: Settings, url: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from celery import concurrency
+from celery import concurrency, signals
 from celery.apps.worker import Worker
 
 from jobsentinel.contract.errors import ConfigurationError, JobSentinelError
@@ -142,12 +142,17 @@ class FleetWorker(Worker):  # type: ignore[misc]  # Celery ships no types
         from jobsentinel_workers.process import Services
 
         try:
-            self.services = Services(self.app)
+            self.services = Services(self)
             self.services.start()
         except JobSentinelError as error:
             logger.critical("worker.cannot_start %s: %s", type(error).__name__, error)
             raise SystemExit(1) from error
+        signals.worker_shutting_down.connect(self._on_shutting_down, weak=False)
         super().on_start()
+
+    def _on_shutting_down(self, **_: Any) -> None:
+        if self.services is not None:
+            self.services.begin_stopping()
 
     def on_stopped(self) -> None:
         """End the threads beside the consumer."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import socket
 import threading
 import uuid
@@ -13,16 +15,26 @@ from typing import Any
 from celery import signals
 
 from jobsentinel.contract.errors import JobFailed
+from jobsentinel.contract.tasks import INTERACTIVE
 from jobsentinel.ledger import DeadJob, Ledger, connect
 from jobsentinel.settings import Settings
 from jobsentinel_workers.jobs.leases import LeaseKeeper
 from jobsentinel_workers.jobs.lifecycle import JobRunner
 from jobsentinel_workers.jobs.reconciler import Reconciler
+from jobsentinel_workers.jobs.stopping import StopSignal
+from jobsentinel_workers.models_in_service import models_generation, open_registry
+from jobsentinel_workers.redis_server import wait_until_usable
 from jobsentinel_workers.store import Database
+from jobsentinel_workers.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
 READY_FILE_VARIABLE = "JOBSENTINEL_READY_FILE"
+FINISHING_SHARE = 0.6
+"""Of the time that a worker has between being told to stop and being killed."""
+
+stopping = StopSignal()
+"""This process's own; nothing happens until somebody begins it."""
 
 _lock = threading.Lock()
 _runners: dict[tuple[int, str], JobRunner] = {}
@@ -54,7 +66,7 @@ def _make_runner(app: Any, pool: str) -> JobRunner:
     return JobRunner(
         settings=settings,
         ledger=ledger,
-        leases=LeaseKeeper(ledger, settings.lease_s),
+        leases=LeaseKeeper(ledger, settings.lease_s, stopping),
         database=database,
         handlers=app.make_handlers(pool, database, ledger),
         owner=process_name(),
@@ -69,26 +81,51 @@ def _ready_store(settings: Settings) -> str:
 class Services:
     """The threads that run beside a Celery worker's consumer."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
-        settings: Settings = app.settings
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+        self._app = worker.app
+        settings: Settings = self._app.settings
+        self._settings = settings
+        self._client = connect(settings.resolve_redis_url())
+        ledger = Ledger(self._client, settings.namespace)
         self._reconciler = Reconciler(
             settings,
-            connect_ledger(settings),
+            ledger,
             Database.open(_ready_store(settings)),
             process_name(),
-            self._tell_backend,
+            on_dead=self._tell_backend,
+            on_emptied=self._tell_models,
         )
+        queues = worker.app.amqp.queues
+        served = [*queues.consume_from, *([INTERACTIVE] if worker.has_interactive_lane else [])]
+        self._watchdog = Watchdog(worker, ledger, served, settings.watchdog_s)
+        self._ledger = ledger
 
     def start(self) -> None:
-        """Load the models of an inference worker, then begin to reconcile."""
+        """Wait for Redis, load the models of an inference worker, then begin to reconcile."""
+        wait_until_usable(self._client)
         if self._app.fleet_pool.name == "inference":
             runner_of(self._app, "inference")
         self._reconciler.start()
+        self._watchdog.start()
 
     def stop(self) -> None:
         """End the threads."""
+        self._watchdog.stop()
         self._reconciler.stop()
+
+    def begin_stopping(self) -> None:
+        """Take up no more jobs, and see to it that those in hand end or go back in time."""
+        stopping.begin(FINISHING_SHARE * self._settings.shutdown_grace_s)
+        if self._app.fleet_pool.name == "training":
+            for child in self._worker.pool._pool._pool:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGTERM)
+
+    def _tell_models(self) -> None:
+        if self._app.fleet_pool.name == "inference":
+            generation = models_generation(open_registry(self._settings))
+            self._ledger.publish_models_generation(generation)
 
     def _tell_backend(self, job: DeadJob) -> None:
         error = JobFailed(job.job_id, f"{job.error} ({job.reason})")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgpack
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Reject
 
 from jobsentinel.contract.errors import JobFailed
 from jobsentinel.contract.tasks import TASKS, TRAINING
-from jobsentinel_workers.jobs.lifecycle import NothingToDo
+from jobsentinel_workers.jobs.lifecycle import NothingToDo, NotTakenUp
 from jobsentinel_workers.process import runner_of
 
 
@@ -29,6 +29,8 @@ def _body(pool: str) -> Any:
         except NothingToDo:
             # The answer of the worker that does have the job must not be overwritten.
             raise Ignore from None
+        except NotTakenUp as stopping:
+            raise Reject(stopping, requeue=True) from None
         return msgpack.unpackb(packed)
 
     return run_job

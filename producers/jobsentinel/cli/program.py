@@ -30,6 +30,7 @@ LIGHT: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "select": ("jobsentinel.cli.select", "Choose the samples most worth a label."),
         "label": ("jobsentinel.cli.label", "Store people's labels."),
         "train": ("jobsentinel.cli.train", "Train models on labelled rows."),
+        "outbox": ("jobsentinel.cli.outbox", "Look at jobs that wait on disk, or send them."),
         "status": ("jobsentinel.cli.status", "Show queues, workers and the store."),
     }
 )
@@ -57,6 +58,7 @@ ORDER: Final = (
     "models",
     "results",
     "dead-letters",
+    "outbox",
     "status",
     "doctor",
 )

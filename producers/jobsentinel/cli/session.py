@@ -15,7 +15,7 @@ from jobsentinel.contract.errors import ConfigurationError, QueueUnavailable
 
 if TYPE_CHECKING:
     from jobsentinel.producer import Producer
-    from jobsentinel.settings import Settings
+    from jobsentinel.settings import Settings, WhenFull
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Session:
 
     @contextmanager
     def producer(self) -> Iterator[Producer]:
-        """Open a way to the fleet.
+        """Open a way to the fleet, without the outbox: somebody sits here and waits for answers.
 
         Raises:
             QueueUnavailable: nobody knows where Redis is.
@@ -50,7 +50,10 @@ class Session:
             settings.resolve_redis_url()
         except ConfigurationError as error:
             raise QueueUnavailable(str(error)) from None
-        with Producer(settings=settings) as producer:
+        full: WhenFull = "raise" if settings.when_full == "raise" else "block"
+        with Producer(
+            settings=settings, when_away="raise", when_full=full, keep_until_done=False
+        ) as producer:
             yield producer
 
 

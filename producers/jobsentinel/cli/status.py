@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -10,9 +11,10 @@ from urllib.parse import urlsplit
 import click
 
 from jobsentinel.cli.exit_codes import complain
-from jobsentinel.cli.output import json_option, print_facts, print_json
+from jobsentinel.cli.output import json_option, plural, print_facts, print_json
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.contract.tasks import QUEUES
+from jobsentinel.flushing import outbox_of
 
 if TYPE_CHECKING:
     from jobsentinel.settings import Settings
@@ -27,12 +29,14 @@ Report = Mapping[str, Any]
 @pass_session
 def command(session: Session, as_json: bool) -> None:
     """Show how many jobs wait, run and failed, which workers answer, and what is stored."""
+    waiting = _outbox(session.settings)
     with session.producer() as producer:
         counts = producer.depths()
     report: dict[str, Any] = {
         "redis": without_password(session.settings.resolve_redis_url()),
         "waiting": {queue: counts.pop(queue) for queue in QUEUES},
         **counts,
+        **({"outbox": waiting} if waiting else {}),
         **_reports_of_plugins(session.settings),
     }
     if as_json:
@@ -41,6 +45,18 @@ def command(session: Session, as_json: bool) -> None:
     print_facts(_flat(report))
     if report.get("workers") == []:
         complain("no worker answers; `jobsentinel up` starts some on this machine")
+
+
+def _outbox(settings: Settings) -> Report:
+    """Return how many jobs wait in the outbox and tell it, also in case Redis is away."""
+    with closing(outbox_of(settings)) as outbox:
+        held = outbox.contents()
+    if held.waiting:
+        complain(
+            f"{plural(held.waiting, 'job')} left in the outbox {outbox.path}; "
+            "`jobsentinel outbox flush` sends what is there"
+        )
+    return {"waiting": held.waiting, "kept": held.kept} if held.waiting or held.kept else {}
 
 
 def without_password(url: str) -> str:

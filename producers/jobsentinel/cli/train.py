@@ -112,7 +112,8 @@ def cancel(session: Session, job_id: str, as_json: bool) -> int:
     if as_json:
         print_json({"job_id": job_id, "was": before})
     complain(f"job {job_id} was {before}")
-    return ExitCode.DONE if before in {"queued", "running", "cancelled"} else ExitCode.FAILED
+    dropped = before in {"queued", "running", "cancelled", "outbox"}
+    return ExitCode.DONE if dropped else ExitCode.FAILED
 
 
 def _rows(file: Path, kind: type[Message]) -> tuple[Message, ...]:

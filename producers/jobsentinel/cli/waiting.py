@@ -26,8 +26,15 @@ from rich.progress import (
 from jobsentinel.cli.exit_codes import complain, told_shortly
 from jobsentinel.cli.output import err
 from jobsentinel.contract.base import Message
-from jobsentinel.contract.errors import JobCancelled, JobFailed, JobSentinelError, ResultTimeout
-from jobsentinel.handles import JobHandle, JobStream
+from jobsentinel.contract.errors import (
+    JobCancelled,
+    JobFailed,
+    JobSentinelError,
+    QueueUnavailable,
+    ResultTimeout,
+)
+from jobsentinel.handles import JobHandle
+from jobsentinel.streams import JobStream
 
 R = TypeVar("R", bound=Message)
 T = TypeVar("T")
@@ -36,6 +43,8 @@ LOOK_S: Final = 0.5
 """Between two looks at the clock while no answer comes."""
 SILENCE_S: Final = 10.0
 """After this long without any answer, people are told where to look."""
+ABSENCE_S: Final = 60.0
+"""For so long Redis may be away before a command gives up."""
 
 timeout_option = click.option(
     "--timeout",
@@ -53,11 +62,23 @@ class Patience:
         self._timeout_s = timeout_s
         self._since = time.monotonic()
         self._told = False
+        self._away_since: float | None = None
 
     def renew(self) -> None:
         """An answer came."""
         self._since = time.monotonic()
         self._told = True
+        self._away_since = None
+
+    def bear(self, error: QueueUnavailable) -> None:
+        """Redis is away: wait a little, or raise the error when that has lasted too long."""
+        now = time.monotonic()
+        if self._away_since is None:
+            self._away_since = now
+            complain(f"{error}; waiting for it to come back")
+        if self.is_over() or now - self._away_since >= ABSENCE_S:
+            raise error
+        time.sleep(LOOK_S)
 
     def step_s(self) -> float:
         """Return for how long to wait before the next look."""
@@ -107,6 +128,8 @@ class Answers(Generic[T]):
             except ResultTimeout:
                 if self._patience.is_over():
                     raise
+            except QueueUnavailable as error:
+                self._patience.bear(error)
             except (JobFailed, JobCancelled) as error:
                 self.failed += 1
                 complain(f"error: {told_shortly(error)}")
@@ -121,18 +144,21 @@ def wait_for(
     """Wait for one answer, calling ``on_wait`` about twice a second.
 
     Raises:
-        ResultTimeout, JobFailed, JobCancelled: as `JobHandle.result`.
+        ResultTimeout, QueueUnavailable, JobFailed, JobCancelled: as `JobHandle.result`.
     """
     patience = Patience(timeout_s)
     while True:
         try:
-            return handle.result(patience.step_s())
-        except ResultTimeout:
-            on_wait()
-            if handle.state() == "running" and timeout_s is None:
-                patience.renew()
-            if patience.is_over():
-                raise
+            try:
+                return handle.result(patience.step_s())
+            except ResultTimeout:
+                on_wait()
+                if handle.state() == "running" and timeout_s is None:
+                    patience.renew()
+                if patience.is_over():
+                    raise
+        except QueueUnavailable as error:
+            patience.bear(error)
 
 
 @contextmanager

@@ -59,7 +59,9 @@ def unpack(payload: bytes) -> Any:
     try:
         return msgpack.unpackb(payload, raw=False, strict_map_key=True)
     except (ValueError, msgpack.UnpackException) as error:
-        raise InvalidInput("payload", f"is not msgpack ({error or type(error).__name__})") from None
+        raise InvalidInput(
+            "payload", f"is not msgpack ({str(error) or type(error).__name__})"
+        ) from None
 
 
 def _check_size(payload: bytes) -> None:

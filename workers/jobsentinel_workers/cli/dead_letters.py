@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobsentinel.cli.exit_codes import complain
-from jobsentinel.cli.output import json_option, print_facts, print_json, print_table
+from jobsentinel.cli.output import json_option, print_facts, print_json
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.contract.errors import InvalidInput
+from jobsentinel_workers.cli import letter_changes
+from jobsentinel_workers.cli.letter_choice import filter_options
+from jobsentinel_workers.cli.letter_report import print_letters, printable
 from jobsentinel_workers.cli.opening import reading
-from jobsentinel_workers.cli.showing import last_line, limit_option, minute
+from jobsentinel_workers.cli.showing import limit_option
 
 if TYPE_CHECKING:
     from jobsentinel_workers.store.dead_letters import DeadLetter
@@ -21,41 +24,31 @@ if TYPE_CHECKING:
 
 @click.group("dead-letters")
 def command() -> None:
-    """Look at jobs that were given up."""
+    """List, replay and drop jobs that were given up."""
 
 
 @command.command("list")
-@click.option("--task", help="Only jobs of this task, such as score.")
-@click.option("--reason", help="Only jobs given up for this reason, such as invalid.")
+@filter_options
 @limit_option
 @json_option
 @pass_session
-def list_letters(
-    session: Session, task: str | None, reason: str | None, limit: int, as_json: bool
-) -> None:
+def list_letters(session: Session, /, *, limit: int, as_json: bool, **filters: Any) -> None:
     """List dead letters, newest first."""
     from jobsentinel_workers.store import dead_letters
 
+    which = dead_letters.LetterFilter(**filters)
     with reading(session.settings) as connection:
-        found = dead_letters.find(connection, task=task, reason=reason, limit=limit)
+        found = dead_letters.find(connection, which, limit=limit)
+        total = dead_letters.count(connection, which)
     if as_json:
         for letter in found:
             print_json(_plain(letter))
-    elif found:
-        print_table(
-            ["job", "reason", "when", "~~error"],
-            [
-                [
-                    letter.job_id,
-                    letter.reason,
-                    minute(letter.created_at),
-                    last_line(letter.error),
-                ]
-                for letter in found
-            ],
-        )
-    else:
+    elif not found:
         complain("no dead letters")
+    else:
+        print_letters(found)
+        if total > len(found):
+            complain(f"{len(found):,} of {total:,} shown; --limit shows more")
 
 
 @command.command("show")
@@ -83,9 +76,15 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
             "given up": letter.created_at,
             "payload": f"{letter.payload_bytes:,} bytes (--json prints it)",
             **letter.versions,
-            "error": letter.error.strip(),
+            "error": printable(letter.error.strip()),
         }
     )
+    if letter.traceback:
+        click.echo(f"\n{printable(letter.traceback.strip())}")
+
+
+command.add_command(letter_changes.replay)
+command.add_command(letter_changes.drop)
 
 
 def _plain(letter: DeadLetter) -> dict[str, Any]:

@@ -31,10 +31,14 @@ from jobsentinel_workers.encoders import (
 )
 
 TARGET_BATCH_S = 0.1
-"""How long a batch of bulk texts may keep an interactive one waiting."""
-INTERACTIVE_FACTOR = 4
-"""Interactive batches may be so much larger: nobody more urgent waits, and they waste less."""
-MIN_BATCH_TOKENS = 512
+"""How long a batch of bulk texts may keep the first interactive one waiting."""
+SHORT_BATCH_S = 0.05
+"""The same while interactive texts come: short batches cost some throughput."""
+INTERACTIVE_FOR_S = 10.0
+"""So long after an interactive text the next one is expected."""
+INTERACTIVE_BATCH_S = 0.4
+"""Interactive batches may be larger: nobody more urgent waits, and they waste less."""
+MIN_BATCH_TOKENS = 256
 MAX_BATCH_TOKENS = 8_192
 MAX_BATCH_ROWS = 64
 WINDOW = 256
@@ -88,6 +92,7 @@ class Batcher:
         self._stopped = False
         # Tokens a second, measured for each model as it works; a guess until then.
         self._rates: dict[str, float] = {}
+        self._interactive_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
         self._started.wait()
@@ -125,6 +130,8 @@ class Batcher:
         with self._changed:
             if self._stopped:
                 raise RuntimeError("the batcher has stopped")
+            if lane is Lane.INTERACTIVE:
+                self._interactive_at = time.monotonic()
             self._lanes[lane].extend((ticket, row) for row in range(len(texts)))
             self._changed.notify()
         self._wait(ticket, check)
@@ -191,9 +198,14 @@ class Batcher:
 
     def _budget(self, model: SequenceModel, lane: Lane) -> int:
         rate = self._rates.get(model.model_id, MIN_BATCH_TOKENS / TARGET_BATCH_S)
-        tokens = max(MIN_BATCH_TOKENS, rate * TARGET_BATCH_S)
-        factor = INTERACTIVE_FACTOR if lane is Lane.INTERACTIVE else 1
-        return int(min(MAX_BATCH_TOKENS, factor * tokens))
+        tokens = rate * self._target_s(lane)
+        return int(min(MAX_BATCH_TOKENS, max(MIN_BATCH_TOKENS, tokens)))
+
+    def _target_s(self, lane: Lane) -> float:
+        if lane is Lane.INTERACTIVE:
+            return INTERACTIVE_BATCH_S
+        silent_s = time.monotonic() - self._interactive_at
+        return TARGET_BATCH_S if silent_s > INTERACTIVE_FOR_S else SHORT_BATCH_S
 
     def _compute_batch(self, batch: list[_Row]) -> None:
         model = batch[0][0].model

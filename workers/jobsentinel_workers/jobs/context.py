@@ -11,8 +11,15 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from jobsentinel.contract.base import Message
-from jobsentinel.contract.errors import InvalidInput, JobCancelled, JobExpired, LeaseLost
+from jobsentinel.contract.errors import (
+    GivenBack,
+    InvalidInput,
+    JobCancelled,
+    JobExpired,
+    LeaseLost,
+)
 from jobsentinel.ledger import Claim, Ledger
+from jobsentinel_workers.jobs.stopping import StopSignal
 
 PROGRESS_INTERVAL_S = 1.0
 
@@ -25,11 +32,12 @@ class Answer:
 
     ``store`` runs inside the transaction that makes the job's results final, and may return a
     result that only the transaction can know. It is not called when an earlier attempt has
-    committed, so its effects happen once; ``result`` then stands.
+    committed, so its effects happen once; ``result`` then stands. An answer that leaves nothing
+    in the store has none.
     """
 
     result: Message
-    store: Callable[[Connection], Message | None] = lambda _connection: None
+    store: Callable[[Connection], Message | None] | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +48,7 @@ class JobContext:
     ledger: Ledger
     cancel_requested: threading.Event = field(default_factory=threading.Event)
     lease_lost: threading.Event = field(default_factory=threading.Event)
+    stop: StopSignal = field(default_factory=StopSignal)
     _last_report: float = 0.0
     _claimed_at: float = field(default_factory=time.monotonic)
 
@@ -55,6 +64,7 @@ class JobContext:
             JobCancelled: somebody asked for it.
             JobExpired: its deadline has passed.
             LeaseLost: another worker owns the job now.
+            GivenBack: the process stops and cannot wait for this job.
         """
         if self.lease_lost.is_set():
             raise LeaseLost(f"job {self.job_id}: the lease of token {self.claim.token} is over")
@@ -63,6 +73,16 @@ class JobContext:
         left_s = self.claim.left_s
         if left_s is not None and time.monotonic() - self._claimed_at > left_s:
             raise JobExpired(f"job {self.job_id}: its deadline passed while it ran")
+        if self.stop.is_over:
+            raise GivenBack(f"job {self.job_id}: the worker stops")
+
+    def should_stop(self) -> bool:
+        """Whether `check` would raise; for loops that put something in order first."""
+        try:
+            self.check()
+        except (JobCancelled, JobExpired, LeaseLost, GivenBack):
+            return True
+        return False
 
     def report(self, progress: dict[str, Any], *, force: bool = False) -> bool:
         """Publish ``progress``, at most once a second; return whether it was published."""

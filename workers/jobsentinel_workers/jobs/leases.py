@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from jobsentinel.contract.errors import QueueUnavailable
 from jobsentinel.ledger import Claim, Ledger
 from jobsentinel_workers.jobs.context import JobContext
+from jobsentinel_workers.jobs.stopping import StopSignal
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +24,9 @@ logger = logging.getLogger(__name__)
 class LeaseKeeper:
     """Renews every lease held through `hold` at a third of its length."""
 
-    def __init__(self, ledger: Ledger, lease_s: float) -> None:
+    def __init__(self, ledger: Ledger, lease_s: float, stop: StopSignal | None = None) -> None:
         self._ledger = ledger
+        self.stop_signal = stop or StopSignal()
         self._lease_s = lease_s
         self._held: dict[str, JobContext] = {}
         self._lock = threading.Lock()
@@ -36,7 +38,7 @@ class LeaseKeeper:
     @contextmanager
     def hold(self, claim: Claim) -> Iterator[JobContext]:
         """Keep the claim's lease for as long as the block runs."""
-        context = JobContext(claim, self._ledger)
+        context = JobContext(claim, self._ledger, stop=self.stop_signal)
         with self._lock:
             if not self._held:
                 self._renewed_at = time.monotonic()
@@ -82,6 +84,7 @@ class LeaseKeeper:
         self._renewed_at = time.monotonic()
         for context, verdict in zip(contexts, verdicts, strict=True):
             if verdict == "lost":
+                logger.warning("leases.lost job_id=%s", context.job_id)
                 context.lease_lost.set()
             elif verdict == "cancel":
                 context.cancel_requested.set()

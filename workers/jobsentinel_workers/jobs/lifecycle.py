@@ -19,6 +19,7 @@ from jobsentinel.contract import wire
 from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.errors import (
     ConfigurationError,
+    GivenBack,
     InvalidInput,
     JobCancelled,
     JobExpired,
@@ -26,12 +27,13 @@ from jobsentinel.contract.errors import (
     LeaseLost,
     ModelUnavailable,
     QueueUnavailable,
+    StoreUnavailable,
 )
 from jobsentinel.ledger import Claim, Ledger, Refused
 from jobsentinel.settings import Settings
 from jobsentinel_workers.jobs.context import Answer, JobContext
 from jobsentinel_workers.jobs.leases import LeaseKeeper
-from jobsentinel_workers.store import Database, results
+from jobsentinel_workers.store import Database, dead_letters, results
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +42,19 @@ Handler = Callable[[Message, JobContext], Answer]
 # What these say will be as true at the next attempt.
 NEVER_WORKS = (InvalidInput, ModelUnavailable, ConfigurationError)
 MAX_BACKOFF_S = 300.0
+STORE_PAUSE_S = 10.0
+"""For so long at most a job is left alone when the store was away."""
+CLOSE_AGAIN_S = 0.5
 _CLAIMS = itertools.count()
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 
 class NothingToDo(Exception):
     """The message needs no work here: another worker has the job, or it is closed already."""
+
+
+class NotTakenUp(Exception):
+    """This worker is stopping and claimed nothing; the message belongs back into its queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +73,11 @@ class JobRunner:
 
         Raises:
             NothingToDo: there is no work, or it was put back for another attempt.
+            NotTakenUp: the process stops.
             JobFailed: the job is a dead letter now.
         """
+        if self.leases.stop_signal.began:
+            raise NotTakenUp(job_id)
         if not _JOB_ID.fullmatch(job_id):
             # Ids name folders and rows; Redis is not trusted to hold only those of producers.
             raise JobFailed(repr(job_id)[:80], "an id has 1 to 200 of A-Z a-z 0-9 . _ : -")
@@ -102,16 +114,11 @@ class JobRunner:
             # The ledger cannot be told; the lease runs out there and the job is put back.
             logger.warning("job.redis_away job_id=%s %s", claim.job_id, error)
             raise NothingToDo("Redis away") from None
+        except (GivenBack, StoreUnavailable) as error:
+            self._give_back(claim, error)
+            raise NothingToDo("given back") from None
         except (*NEVER_WORKS, JobExpired) as error:
-            reason = "expired" if isinstance(error, JobExpired) else "invalid"
-            self.ledger.fail(
-                claim.job_id,
-                claim.token,
-                reason=reason,
-                error=str(error),
-                versions=running_versions(),
-            )
-            logger.warning("job.failed job_id=%s %s: %s", claim.job_id, type(error).__name__, error)
+            self._give_up(claim, error)
             raise JobFailed(claim.job_id, str(error)) from error
         except Exception as error:  # the edge of a job: whatever broke, the fleet goes on
             return self._try_again(claim, error)
@@ -119,6 +126,24 @@ class JobRunner:
             self.ledger.release(claim.job_id, claim.token)
             logger.info("job.given_back job_id=%s", claim.job_id)
             raise
+
+    def _give_back(self, claim: Claim, error: GivenBack | StoreUnavailable) -> None:
+        """It was not the job's fault, so the attempt does not count."""
+        delay_s = STORE_PAUSE_S * random.uniform(0.5, 1.0)
+        if isinstance(error, GivenBack):
+            delay_s = 0.0
+        self.ledger.release(claim.job_id, claim.token, delay_s=delay_s)
+        logger.warning("job.given_back job_id=%s again_in_s=%.1f %s", claim.job_id, delay_s, error)
+
+    def _give_up(self, claim: Claim, error: Exception) -> None:
+        self.ledger.fail(
+            claim.job_id,
+            claim.token,
+            reason="expired" if isinstance(error, JobExpired) else "invalid",
+            error=str(error),
+            versions=running_versions(),
+        )
+        logger.warning("job.failed job_id=%s %s: %s", claim.job_id, type(error).__name__, error)
 
     def _work(self, context: JobContext) -> bytes:
         claim = context.claim
@@ -130,16 +155,35 @@ class JobRunner:
         answer = self.handlers[task.name](request, context)
         context.check()
         packed: bytes = msgpack.packb(dump(self._commit(claim, answer)), use_bin_type=True)
-        ttl_s = self.settings.result_ttl_s
-        if not self.ledger.complete(claim.job_id, claim.token, ttl_s=ttl_s, result=packed):
-            raise LeaseLost(f"job {claim.job_id} was taken over while it was closed")
+        self._close(context, packed)
         return packed
 
     def _commit(self, claim: Claim, answer: Answer) -> Message:
+        if answer.store is None and not self._has_letter(claim.job_id):
+            return answer.result
         with self.database.begin() as connection:
-            if results.commit_job(connection, claim.job_id, claim.token):
+            # One that was given up before and sent again is no dead letter any more.
+            dead_letters.delete(connection, claim.job_id)
+            first = results.commit_job(connection, claim.job_id, claim.token)
+            if first and answer.store is not None:
                 return answer.store(connection) or answer.result
         return answer.result
+
+    def _has_letter(self, job_id: str) -> bool:
+        with self.database.connect() as connection:
+            return dead_letters.get(connection, job_id) is not None
+
+    def _close(self, context: JobContext, packed: bytes) -> None:
+        """Tell the ledger; what is committed is worth waiting for Redis as long as the lease."""
+        claim, ttl_s = context.claim, self.settings.result_ttl_s
+        while True:
+            try:
+                if self.ledger.complete(claim.job_id, claim.token, ttl_s=ttl_s, result=packed):
+                    return
+                raise LeaseLost(f"job {claim.job_id} was taken over while it was closed")
+            except QueueUnavailable:
+                if context.lease_lost.wait(CLOSE_AGAIN_S):
+                    raise
 
     def _try_again(self, claim: Claim, error: Exception) -> bytes:
         summary = f"{type(error).__name__}: {error}"

@@ -7,31 +7,50 @@ worker failed and those whose workers vanished.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from jobsentinel.contract.errors import QueueUnavailable
+from jobsentinel.contract.tasks import QUEUES
 from jobsentinel.ledger import DeadJob, Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.store import Database, dead_letters, runs
 
 logger = logging.getLogger(__name__)
 
+OPEN_STATES: Final[tuple[runs.RunState, ...]] = ("queued", "running", "checkpointing")
+
 OnDead = Callable[[DeadJob], None]
 
 
 class Reconciler:
-    """Runs until `stop`; ``on_dead`` tells Celery's result backend of each job given up."""
+    """Runs until `stop`.
+
+    ``on_dead`` tells Celery's result backend of each job given up; ``on_emptied`` is called when
+    the server has lost its ledger.
+    """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, database: Database, owner: str, on_dead: OnDead
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        database: Database,
+        owner: str,
+        *,
+        on_dead: OnDead,
+        on_emptied: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._database = database
         self._owner = owner
         self._on_dead = on_dead
+        self._on_emptied = on_emptied
+        self._epoch: str | None = None
+        self._depths: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -55,6 +74,7 @@ class Reconciler:
 
     def turn(self) -> None:
         """Put lost jobs back and bury the dead, if this worker leads now."""
+        self._look_at_epoch()
         done = self._ledger.reconcile(
             self._owner,
             leader_s=3 * self._settings.reconcile_interval_s,
@@ -73,6 +93,25 @@ class Reconciler:
         for job in self._ledger.dead_jobs():
             self._bury(job)
 
+    def _look_at_epoch(self) -> None:
+        """Say what is gone when the server was emptied, by a failover or by hand."""
+        epoch, _ = self._ledger.epoch()
+        if self._epoch not in (None, epoch):
+            logger.critical(
+                "ledger.emptied was=%s training_runs=%s: the server lost its jobs; results that "
+                "are stored stay; producers with keep_until_done send theirs again",
+                json.dumps(self._depths),
+                ",".join(self._open_runs()) or "none",
+            )
+            self._on_emptied()
+        self._epoch = epoch
+        self._depths = self._ledger.depths(QUEUES)
+
+    def _open_runs(self) -> list[str]:
+        with self._database.connect() as connection:
+            found = [run for state in OPEN_STATES for run in runs.find(connection, state=state)]
+        return [run.run_id for run in found]
+
     def _bury(self, job: DeadJob) -> None:
         with self._database.begin() as connection:
             dead_letters.add(
@@ -90,6 +129,6 @@ class Reconciler:
             run = runs.get(connection, job.job_id)
             if run is not None and run.finished_at is None:
                 runs.finish(connection, job.job_id, "failed", error=job.error)
-        self._ledger.mark_buried(job.job_id, ttl_s=self._settings.result_ttl_s)
+        self._ledger.mark_buried(job, ttl_s=self._settings.result_ttl_s)
         self._on_dead(job)
         logger.error("job.dead job_id=%s task=%s reason=%s", job.job_id, job.task, job.reason)

@@ -14,9 +14,10 @@ from typing import Final
 from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from jobsentinel.contract.errors import ConfigurationError
+from jobsentinel.contract.errors import ConfigurationError, StoreUnavailable
 from jobsentinel_workers.store.addresses import parse_address
 from jobsentinel_workers.store.engines import Engines
+from jobsentinel_workers.store.outages import outages_named
 from jobsentinel_workers.store.schema import REVISION
 
 _INHERITED: Final[list[Engines]] = []
@@ -41,6 +42,9 @@ class Database:
         database = cls(parse_address(url))
         try:
             database._prepare(migrate)
+        except StoreUnavailable as error:
+            database.close()
+            raise ConfigurationError(str(error)) from error
         except DBAPIError as error:
             database.close()
             reason = str(error.orig).strip()
@@ -69,14 +73,21 @@ class Database:
         One writer works at a time, on every database. Keep the block short and compute before it:
         others wait up to 30 s, and a writer in Postgres that is idle for 60 s is rolled back. A
         second ``begin`` inside the block waits for the first one in vain.
+
+        Raises:
+            StoreUnavailable: the database is away, locked for too long, read-only or full.
         """
-        with self._engines().writer.begin() as connection:
+        with outages_named(self.address), self._engines().writer.begin() as connection:
             yield connection
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """Open a connection for reading, which sees one unchanging snapshot of the store."""
-        with self._engines().reader.connect() as connection:
+        """Open a connection for reading, which sees one unchanging snapshot of the store.
+
+        Raises:
+            StoreUnavailable: as `begin`.
+        """
+        with outages_named(self.address), self._engines().reader.connect() as connection:
             yield connection
 
     def revision(self) -> str | None:

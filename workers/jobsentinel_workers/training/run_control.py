@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jobsentinel.contract.base import Message, dump
-from jobsentinel.contract.errors import JobCancelled
+from jobsentinel.contract.errors import GivenBack, JobCancelled
 from jobsentinel.settings import Settings
 from jobsentinel_workers.jobs.context import JobContext
+from jobsentinel_workers.jobs.stopping import StopSignal
 from jobsentinel_workers.store import Database, runs
 
 Report = Mapping[str, Any]
@@ -31,7 +34,7 @@ class TrainingRun:
         """Enter the run into the store, and note there if it is cancelled.
 
         Raises:
-            LeaseLost, JobCancelled: when the run stops because of either.
+            LeaseLost, JobCancelled, JobExpired, GivenBack: when the run stops because of it.
         """
         config = {name: value for name, value in dump(request).items() if name != "rows"}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -40,16 +43,21 @@ class TrainingRun:
             runs.create(connection, self.run_id, task, config=config)
             runs.reopen(connection, self.run_id, fencing_token=token)
         try:
-            yield self
+            with sigterm_stops(self._context.stop):
+                yield self
         except JobCancelled:
             with self._database.begin() as connection:
                 runs.finish(connection, self.run_id, "cancelled", fencing_token=token)
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
+        except GivenBack:
+            with self._database.begin() as connection:
+                runs.progress(connection, self.run_id, state="queued", fencing_token=token)
+            raise
 
     def should_stop(self) -> bool:
         """Whether the trainer should checkpoint and stop; `stopped` then says why."""
-        return self._context.cancel_requested.is_set() or self._context.lease_lost.is_set()
+        return self._context.should_stop()
 
     def stopped(self) -> None:
         """Raise the reason why `should_stop` said so."""
@@ -75,3 +83,24 @@ class TrainingRun:
                 loss=report.get("loss"),
                 fencing_token=self._context.claim.token,
             )
+
+
+@contextmanager
+def sigterm_stops(stop: StopSignal) -> Iterator[None]:
+    """Let SIGTERM give the job back at its next step, instead of breaking it off.
+
+    The worker's parent sends it to its child when it is told to stop, and so does a service
+    manager that stops a whole group of processes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only a main thread hears signals; elsewhere whoever runs the job gives the signal
+        return
+
+    def on_sigterm(*_: object) -> None:
+        stop.begin(0.0)
+
+    before = signal.signal(signal.SIGTERM, on_sigterm)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,56 @@
+"""A disk has no room for a while: that of the store, or that of the producer's outbox."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import ClassVar
+
+from ..arena import Arena, Size
+from ..conditions import Conditions
+from ..disk import filled, small_disk
+from ..scenario import OURS, Scenario
+
+
+class StoreDiskFull(Scenario):
+    """Nothing can be stored until there is room; the work goes on by itself then."""
+
+    name = "store-disk"
+    title = "disk of the store full"
+    quick = Size.quick(250, 1, outage_s=3.0)
+    long = Size(5_000, 5, outage_s=15.0)
+
+    def surroundings(self, conditions: Conditions) -> contextlib.AbstractContextManager[None]:
+        """Give the store a disk of its own, with room for its log and all rows."""
+        return small_disk(conditions.data_dir, megabytes=24)
+
+    def harm(self, arena: Arena) -> None:
+        """Fill the disk at each moment, and make room after a while."""
+        for moment in arena.moments(arena.size.faults):
+            arena.reach(moment)
+            with arena.faults.outage("disk full"), filled(arena.conditions.data_dir):
+                arena.pause(arena.size.outage_s)
+
+
+class OutboxDiskFull(Scenario):
+    """Redis is away and the outbox has no room: refused then, and accepted later, means stored."""
+
+    name = "outbox-disk"
+    title = "disk of the outbox full"
+    quick = Size.quick(200, 1, outage_s=1.0)
+    long = Size(3_000, 5, outage_s=6.0)
+    sides: ClassVar = (OURS,)  # stock Celery keeps nothing when Redis is away
+
+    def surroundings(self, conditions: Conditions) -> contextlib.AbstractContextManager[None]:
+        """Give the producer a small disk."""
+        return small_disk(conditions.producer_dir, megabytes=8)
+
+    def harm(self, arena: Arena) -> None:
+        """Stop the server at each moment, fill the disk, make room again, start the server."""
+        for moment in arena.moments(arena.size.faults):
+            arena.reach(moment)
+            with arena.faults.outage("server and disk away"):
+                arena.server.stop()
+                with filled(arena.conditions.producer_dir):
+                    arena.pause(arena.size.outage_s)
+                arena.pause(arena.size.outage_s)
+                arena.server.start()

@@ -1,0 +1,19 @@
+"""Workers die where a queue is weakest: with a message in hand that they have told nobody of."""
+
+from __future__ import annotations
+
+from ..arena import Arena, Size
+from ..scenario import Scenario
+
+
+class Gap(Scenario):
+    """SIGKILL between pop and record, and between receiving and claiming; see `traps`."""
+
+    name = "gap"
+    title = "killed between pop and claim"
+    quick = Size.quick(100, 0, pop_trap=40, claim_trap=40)
+    long = Size(3_000, 0, workers=3, pop_trap=60, claim_trap=60)
+
+    def harm(self, arena: Arena) -> None:
+        """Wait for the traps to do it."""
+        arena.reach(arena.size.jobs)
