@@ -8,7 +8,7 @@ RESULTS ?= benchmarks/results
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench chaos clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,10 @@ check: $(STAMP) ## lint, types, architecture
 
 bench: $(STAMP) ## measure against the peers; results as JSON in benchmarks/results
 	@$(BIN)/python -m benchmarks --data $(DATA) --output $(RESULTS)
+
+chaos: $(STAMP) ## kill, freeze and cut everything off, beside stock Celery; some 40 minutes
+	@mkdir -p $(RESULTS)
+	@$(BIN)/python -m tests.chaos --output $(RESULTS)/chaos.json --markdown $(RESULTS)/chaos.md
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build

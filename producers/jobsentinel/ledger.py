@@ -5,122 +5,44 @@ Producers enqueue, cancel and look; workers claim, renew and close. `ledger.lua`
 
 from __future__ import annotations
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Final, Literal
+from typing import Any
 
 import msgpack
 import redis
 
-from jobsentinel.contract.errors import QueueUnavailable
-
-JobState = Literal["queued", "running", "done", "failed", "cancelled", "unknown"]
-Verdict = Literal["held", "cancel", "lost"]
-_REFUSING: Final = (
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.MasterDownError,  # of a replica, while another server is made the master
-    redis.ReadOnlyError,
+from jobsentinel.ledger_entries import (
+    CLOSED_STATES,
+    Admission,
+    Claim,
+    DeadJob,
+    JobState,
+    Reconciled,
+    Refusal,
+    Refused,
+    Verdict,
+    digest_of,
 )
-CLOSED_STATES: Final = frozenset({"done", "failed", "cancelled"})
+from jobsentinel.redis_client import connect, unavailable
 
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A job that this worker may work on, as long as it renews the lease of ``token``."""
-
-    job_id: str
-    task: str
-    payload: bytes
-    digest: str
-    token: int
-    attempt: int
-    left_s: float | None = None
-    """Seconds until the deadline, at the time of the claim; None when there is none."""
-
-    def payload_is_intact(self) -> bool:
-        """Whether the payload is the one that was enqueued."""
-        return digest_of(self.payload) == self.digest
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a job cannot be claimed: its state, or ``missing``."""
-
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeadJob:
-    """A job that was given up, as the store should keep it."""
-
-    job_id: str
-    task: str
-    queue: str
-    payload: bytes
-    reason: str
-    error: str
-    traceback: str
-    attempts: int
-    closed: str
-    """When it was given up, in ms of the ledger's clock; tells it from a later failure."""
-    versions: dict[str, str]
-    """The programs that failed at it; empty when no worker said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Under which conditions a new job is let into its queue; by default, under none."""
-
-    max_queued: int | None = None
-    """So many messages may wait in the queue."""
-    rate_name: str | None = None
-    """Producers of one name share one rate."""
-    rate_per_s: float = 0.0
-    items: int = 1
-    """What the job costs of the rate: its postings, or one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a new job was not let in: the queue is full, or the rate is used up for ``wait_s``."""
-
-    wait_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What one turn of the reconciler did."""
-
-    expired: int
-    due: int
-    resent: int
-
-
-def digest_of(payload: bytes) -> str:
-    """Return the SHA-256 of a payload in hexadecimal."""
-    return hashlib.sha256(payload).hexdigest()
-
-
-def connect(url: str) -> redis.Redis:
-    """Return a client with the time-outs that both wings use; nothing connects yet.
-
-    Raises:
-        ValueError: the address is malformed.
-    """
-    return redis.Redis.from_url(
-        url,
-        socket_connect_timeout=5,
-        socket_timeout=30,
-        socket_keepalive=True,
-        health_check_interval=25,
-        # After a failover the address may lead elsewhere: connect anew, then try again.
-        retry_on_error=[redis.ReadOnlyError],
-    )
+__all__ = [
+    "CLOSED_STATES",
+    "Admission",
+    "Claim",
+    "DeadJob",
+    "JobState",
+    "Ledger",
+    "Reconciled",
+    "Refusal",
+    "Refused",
+    "Verdict",
+    "connect",
+    "digest_of",
+]
 
 
 class Ledger:
@@ -136,7 +58,7 @@ class Ledger:
         self._script = client.register_script(_script_source())
 
     def _call(self, operation: str, *arguments: str | bytes | float) -> Any:
-        with _unavailable():
+        with unavailable():
             return self._script(keys=[self.prefix], args=[operation, *arguments])
 
     # What producers call.
@@ -185,7 +107,7 @@ class Ledger:
 
     def states(self, job_ids: Sequence[str]) -> list[JobState]:
         """Return the states of several jobs, asked in one round trip."""
-        with _unavailable():
+        with unavailable():
             pipe = self._redis.pipeline(transaction=False)
             for job_id in job_ids:
                 pipe.hget(self._job(job_id), "state")
@@ -198,7 +120,7 @@ class Ledger:
 
     def outcome(self, job_id: str) -> tuple[JobState, bytes | None]:
         """Return a job's state together with its packed answer, if it is done."""
-        with _unavailable():
+        with unavailable():
             fields: Any = self._redis.hmget(self._job(job_id), "state", "result")
         state, result = fields
         return _state(state), result
@@ -207,7 +129,7 @@ class Ledger:
     def watch(self, job_id: str) -> Iterator[redis.client.PubSub]:
         """Listen for the closing of a job; what was closed before is not told again."""
         open_channel: Any = self._redis.pubsub  # untyped in redis-py
-        with _unavailable(), open_channel(ignore_subscribe_messages=True) as channel:
+        with unavailable(), open_channel(ignore_subscribe_messages=True) as channel:
             channel.subscribe(f"{self.prefix}closed:{job_id}")
             yield channel
 
@@ -218,13 +140,13 @@ class Ledger:
 
     def models_generation(self) -> str:
         """Return a text that changes when a model in service changes."""
-        with _unavailable():
+        with unavailable():
             value: Any = self._redis.get(f"{self.prefix}models")
         return (value or b"").decode()
 
     def depths(self, queues: Sequence[str]) -> dict[str, int]:
         """Return how many messages wait in each queue, and how many jobs are running or dead."""
-        with _unavailable():
+        with unavailable():
             pipe = self._redis.pipeline(transaction=False)
             for queue in queues:
                 pipe.llen(f"{self.prefix}{queue}")
@@ -235,7 +157,7 @@ class Ledger:
         return dict(zip([*queues, "running", "delayed", "dead"], counts, strict=True))
 
     def _field(self, job_id: str, field: str) -> bytes | None:
-        with _unavailable():
+        with unavailable():
             value: Any = self._redis.hget(self._job(job_id), field)
         return value  # type: ignore[no-any-return]  # bytes or None: responses are not decoded
 
@@ -342,11 +264,11 @@ class Ledger:
 
     def dead_jobs(self, limit: int = 100) -> Iterator[DeadJob]:
         """Yield failed jobs that are not in the store yet, oldest first."""
-        with _unavailable():
+        with unavailable():
             ids: Any = self._redis.zrange(f"{self.prefix}dead", 0, limit - 1)
         for raw in ids:
             job_id = raw.decode()
-            with _unavailable():
+            with unavailable():
                 fields: Any = self._redis.hgetall(self._job(job_id))
             text = {k.decode(): v for k, v in fields.items()}
             if text.get("state") != b"failed":
@@ -370,7 +292,7 @@ class Ledger:
 
     def publish_models_generation(self, generation: str) -> None:
         """Tell producers which models are in service, so that equal requests are new work."""
-        with _unavailable():
+        with unavailable():
             self._redis.set(f"{self.prefix}models", generation)
 
 
@@ -406,17 +328,3 @@ def _number(raw: bytes | None) -> int:
 
 def _cut(error: str, chars: int = 4_000) -> str:
     return error if len(error) <= chars else error[:chars] + " …"
-
-
-@contextmanager
-def _unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise QueueUnavailable(f"Redis cannot be reached: {error}") from error
-    except _REFUSING as error:
-        raise QueueUnavailable(f"Redis refuses to write: {error}") from error
-    except redis.ResponseError as error:
-        if str(error).startswith(("MISCONF", "BUSY", "NOREPLICAS")):
-            raise QueueUnavailable(f"Redis refuses to write: {error}") from error
-        raise

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -72,11 +73,26 @@ def run(scenario: Scenario, side: str, size: Size, *, seed: int, folder: Path) -
         claim_trap=size.claim_trap,
     )
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_logged(folder / "producer.log"))
         stack.enter_context(scenario.surroundings(conditions))
         under_test = _side(side, conditions, size, scenario)
         under_test.prepare()
         arena = stack.enter_context(Arena(conditions, under_test, server, size))
         return _run(scenario, arena)
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Write down what the producer here says, for whoever looks into a loss."""
+    log = logging.FileHandler(path)
+    log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("jobsentinel")
+    logger.addHandler(log)
+    try:
+        yield
+    finally:
+        logger.removeHandler(log)
+        log.close()
 
 
 def _run(scenario: Scenario, arena: Arena) -> Tally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,25 @@ from jobsentinel.new_jobs import NewJob, make_job
 from jobsentinel.outbox import Outbox
 
 MakeJob = Callable[..., NewJob]
+Start = Callable[..., subprocess.Popen[str]]
 
 
-@pytest.fixture(scope="session")
-def outbox_process() -> Path:
-    """The program whose roles are played in processes of their own."""
-    return Path(__file__).with_name("outbox_process.py")
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a process in a role of `outbox_process.py`; it ends with the test."""
+    program = Path(__file__).with_name("outbox_process.py")
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, str(program), *map(str, arguments)]
+        pipe = subprocess.PIPE
+        processes.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

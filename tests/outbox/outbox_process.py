@@ -42,8 +42,10 @@ def fill(folder: str, limit_bytes: str) -> None:
 
 
 def append(folder: str, name: str, count: str) -> None:
-    """Append so many jobs named after this process."""
+    """Append so many jobs named after this process, as soon as it is told to."""
     outbox = Outbox(Path(folder) / "outbox.db", max_bytes=MAX_BYTES)
+    print("ready", flush=True)
+    sys.stdin.readline()
     for number in range(int(count)):
         outbox.append(job(f"{name}-{number}"))
     outbox.close()

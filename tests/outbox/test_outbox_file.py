@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from jobsentinel.new_jobs import NewJob
 from jobsentinel.outbox import Outbox
 
 MakeJob = Callable[..., NewJob]
+Start = Callable[..., subprocess.Popen[str]]
 MAX_BYTES = 1 << 30
 
 
@@ -25,12 +25,6 @@ def waiting_ids(outbox: Outbox) -> list[str]:
         found.append(row.job.job_id)
         place = row.seq
     return found
-
-
-def start(program: Path, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(program), *map(str, arguments)], stdout=subprocess.PIPE, text=True
-    )
 
 
 def test_looking_into_an_outbox_that_never_held_a_job_makes_no_file(
@@ -107,10 +101,10 @@ def test_at_its_limit_it_takes_nothing_more_and_loses_nothing(
 
 
 def test_a_full_disk_is_the_same_error_and_leaves_no_half_of_a_job(
-    tmp_path: Path, outbox_process: Path
+    tmp_path: Path, start: Start
 ) -> None:
     # Given a process whose files may not become larger than 300 KB, as on a full disk
-    filling = start(outbox_process, "fill", tmp_path, 300_000)
+    filling = start("fill", tmp_path, 300_000)
 
     # When it appends until that stops it
     printed, _ = filling.communicate(timeout=60)
@@ -130,14 +124,19 @@ def test_a_full_disk_is_the_same_error_and_leaves_no_half_of_a_job(
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_processes_that_make_the_file_at_once_lose_nothing(
-    tmp_path: Path, outbox_process: Path
-) -> None:
+def test_processes_that_make_the_file_at_once_lose_nothing(tmp_path: Path, start: Start) -> None:
     # Given four processes that all begin with no file
     names = ["a", "b", "c", "d"]
-    processes = [start(outbox_process, "append", tmp_path, name, 50) for name in names]
+    processes = [start("append", tmp_path, name, 50) for name in names]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
 
-    # When all are done
+    # When they begin at once
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0, 0]
 
     # Then everything is there, each process's jobs in its order

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +17,7 @@ from jobsentinel.new_jobs import NewJob
 from jobsentinel.outbox import Outbox
 
 MakeJob = Callable[..., NewJob]
+Start = Callable[..., subprocess.Popen[str]]
 Queued = Callable[..., list[str]]
 MakeFlusher = Callable[..., Flusher]
 
@@ -109,19 +109,12 @@ def test_a_job_that_has_failed_since_is_not_started_anew_by_a_second_sending(
 
 
 def test_two_processes_that_send_at_once_send_each_job_once_and_in_order(
-    outbox: Outbox, settings: Settings, new_job: MakeJob, queued: Queued, outbox_process: Path
+    outbox: Outbox, settings: Settings, new_job: MakeJob, queued: Queued, start: Start
 ) -> None:
     # Given many jobs, and two processes
     ids = fill(outbox, [new_job(n) for n in range(300)])
-    arguments = [str(settings.data_dir), settings.resolve_redis_url(), settings.namespace]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(outbox_process), "flush", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
+    arguments = [settings.data_dir, settings.resolve_redis_url(), settings.namespace]
+    processes = [start("flush", *arguments) for _ in range(2)]
 
     # When both have ended
     printed = [process.communicate(timeout=120)[0] for process in processes]
@@ -172,13 +165,14 @@ def test_the_rate_holds_for_what_waited_too(
 def test_what_is_overdue_becomes_a_dead_letter_and_does_not_vanish(
     outbox: Outbox, flusher: Flusher, ledger: Ledger, new_job: MakeJob, queued: Queued
 ) -> None:
-    # Given a job whose deadline passed while it waited
-    (job_id,) = fill(outbox, [new_job(deadline_s=0.001)])
+    # Given a job that was to be done in a minute, and has waited for two
+    made = new_job(deadline_s=60)
+    (job_id,) = fill(outbox, [replace(made, created=made.created - 120)])
 
-    # When it is sent and somebody claims it
+    # When it is sent and the reconciler looks
     flusher.flush()
     while ledger.state(job_id) == "queued":
-        ledger.claim(job_id, owner="test", lease_s=60, max_attempts=1)
+        ledger.reconcile("test", leader_s=60, max_attempts=1, grace_s=60)
 
     # Then it is given up as expired
     assert ledger.failure(job_id)[0] == "expired"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,7 @@ from jobsentinel import (
     ResultTimeout,
     Settings,
 )
+from jobsentinel.cli.waiting import LOOK_S, Answers, wait_for
 from jobsentinel.contract.tasks import BULK
 from jobsentinel.job_ids import job_id_for
 
@@ -98,7 +100,7 @@ def test_an_answer_is_waited_for_through_the_outbox(
     server.stop()
     handle = ask(producer, 0)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(handle.result)
+        waiting = pool.submit(handle.result, 120)
 
         # When the server comes back and a worker answers
         server.start()
@@ -137,7 +139,7 @@ def test_waiting_outlasts_a_server_that_is_started_anew(
     producer = make_producer(server.settings)
     handle = ask(producer, 0)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(handle.result)
+        waiting = pool.submit(handle.result, 120)
         with server.client() as client:
             until(lambda: bool(client.pubsub_channels()))
 
@@ -159,7 +161,7 @@ def test_a_dropped_subscription_is_no_error(
     handle = ask(producer, 0)
     worker = make_worker(server.settings)
     with ThreadPoolExecutor() as pool, server.client() as client:
-        waiting = pool.submit(handle.result)
+        waiting = pool.submit(handle.result, 120)
         until(lambda: bool(client.pubsub_channels()))
 
         # When the connection is cut and the job is done
@@ -310,3 +312,28 @@ def test_a_key_of_the_callers_needs_no_look_at_the_models(
         assert reads_with_key is None
         assert client.info("commandstats")["cmdstat_get"]["calls"] == 1
     assert keyed.job_id == job_id_for("rerank", "mine", b"", "", always_new=False)
+
+
+def test_a_command_goes_on_waiting_while_the_server_is_started_anew(
+    server: Any, make_producer: MakeProducer, make_worker: MakeWorker
+) -> None:
+    # Given commands that wait for an answer and for a stream, looking at the clock all the time
+    producer = make_producer(server.settings, when_away="raise")
+    handle, stream = ask(producer, 0), producer.index([{"id": "p", "title": "Nurse"}])
+    told_to_wait = threading.Event()
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(wait_for, handle, timeout_s=120, on_wait=told_to_wait.set)
+        reading = pool.submit(lambda: list(Answers(stream, timeout_s=120)))
+        told_to_wait.wait(timeout=120)
+
+        # When the server goes away for longer than between two looks, and comes back
+        server.stop()
+        time.sleep(2 * LOOK_S)
+        server.start()
+        worker = make_worker(server.settings)
+        worker.answer(worker.take())
+        worker.answer(worker.take(), IndexResult(indexed=1, unchanged=0))
+
+        # Then both get what they waited for
+        assert waiting.result().candidates == 0
+        assert [answer.indexed for answer in reading.result()] == [1]
