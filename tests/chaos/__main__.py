@@ -48,10 +48,13 @@ class Session:
             self.failed = self.failed or side == OURS
             self._skip(scenario, side, f"{error} (everything is in {folder})", None)
         else:
-            self._note(tally, side, folder)
+            self._note(scenario, tally, side, folder)
 
-    def _note(self, tally: Tally, side: str, folder: Path) -> None:
+    def _note(self, scenario: Scenario, tally: Tally, side: str, folder: Path) -> None:
         self.tallies.append(tally)
+        unfelt = [figure for figure in scenario.shows if not getattr(tally, figure)]
+        if side == OURS and unfelt:
+            _say(f"  the damage was not felt: {', '.join(unfelt)} 0")
         _say(
             f"  {tally.seconds:.0f} s: {tally.stored:,} of {tally.sent:,} stored, "
             f"{tally.lost} lost, {tally.stored_twice} stored twice, {tally.faults} faults"

@@ -29,6 +29,8 @@ class Scenario(ABC):
     long: ClassVar[Size]
     sides: ClassVar[tuple[str, ...]] = (OURS, STOCK)
     """Whom it can be done to."""
+    shows: ClassVar[tuple[str, ...]] = ("faults",)
+    """The figures of our fleet that are above zero when the damage has been felt."""
     producer_changes: ClassVar[Mapping[str, object]] = {}
     """Settings of our producer other than the workers'."""
 

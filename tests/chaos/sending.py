@@ -7,12 +7,15 @@ counts as sent.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from .sides import NotAccepted, Side
 
 RETRY_S = 0.1
+LOST_AFTER_S = 3.0
+"""After so long without a job begun, those that are out count as lost and others follow them."""
 
 
 class Sending(Protocol):
@@ -46,6 +49,7 @@ class Sender:
         self._computed = computed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._allowed = backlog
         self._error: BaseException | None = None
         self.sent: list[str] = []
         self.refused = 0
@@ -82,12 +86,20 @@ class Sender:
 
     def _send(self, number: int) -> None:
         while not self._stop.is_set():
-            if len(self.sent) - self._computed() >= self._backlog:
-                self._stop.wait(0.02)
-                continue
+            self._wait_for_turn()
             try:
                 self.sent.append(self._side.send(number))
                 return
             except NotAccepted:
                 self.refused += 1
                 self._stop.wait(RETRY_S)
+
+    def _wait_for_turn(self) -> None:
+        seen, since = -1, time.monotonic()
+        while len(self.sent) - self._computed() >= self._allowed and not self._stop.is_set():
+            if self._computed() != seen:
+                seen, since = self._computed(), time.monotonic()
+            if time.monotonic() - since > LOST_AFTER_S:
+                self._allowed += self._backlog
+                since = time.monotonic()
+            self._stop.wait(0.02)

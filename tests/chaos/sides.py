@@ -66,6 +66,9 @@ class Side(Protocol):
     def is_quiet(self) -> bool:
         """Return whether nothing waits and nothing runs."""
 
+    def queues(self) -> list[str]:
+        """Return the keys of the lists in which messages wait."""
+
     def stored(self) -> set[str]:
         """Return the jobs whose results are stored."""
 

@@ -52,13 +52,14 @@ def sprung(folder: Path) -> list[Sprung]:
 def _trap_pop(conditions: Conditions) -> None:
     from kombu.transport.virtual.base import Transport
 
-    deliver = Transport._deliver
+    transport: Any = Transport  # untyped in kombu
+    deliver = transport._deliver
 
     def deliver_or_die(self: Any, message: Any, queue: str) -> None:
         _die_once(conditions, POPPED, conditions.pop_trap, message["headers"]["id"])
         deliver(self, message, queue)
 
-    Transport._deliver = deliver_or_die
+    transport._deliver = deliver_or_die
 
 
 def _trap_claim(conditions: Conditions) -> None:

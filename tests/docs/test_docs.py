@@ -227,6 +227,26 @@ def test_the_command_page_has_the_exit_codes() -> None:
     }
 
 
+def test_every_guarantee_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
+    promises = re.findall(r"^\| (.+) \| (`(?:tests/|chaos: ).*) \|$", page, re.M)
+    sources = (ROOT / "tests" / "chaos" / "scenarios").glob("*.py")
+    scenarios = {
+        name
+        for source in sources
+        for name in re.findall(r'^    name = "([\w-]+)"$', source.read_text("utf-8"), re.M)
+    }
+
+    assert promises
+    for promise, proofs in promises:
+        for proof in re.findall(r"`([^`]+)`", proofs):
+            path, _, test = proof.partition("::")
+            if proof.startswith("chaos: "):
+                assert proof.removeprefix("chaos: ") in scenarios, promise
+            else:
+                assert f"def {test}(" in (ROOT / path).read_text("utf-8") or not test, promise
+
+
 def test_make_targets_that_are_named_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
     for page in PAGES:

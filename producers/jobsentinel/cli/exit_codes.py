@@ -33,7 +33,7 @@ MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "a job failed, or something else went wrong",
     ExitCode.BAD_INPUT: "bad usage or bad input",
-    ExitCode.PARTLY_DONE: "partly done: bad lines were skipped",
+    ExitCode.PARTLY_DONE: "partly done: bad lines were skipped, or dead letters refused",
     ExitCode.NO_REDIS: "Redis cannot be reached",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
 }

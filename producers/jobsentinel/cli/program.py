@@ -40,7 +40,7 @@ HEAVY: Final[Mapping[str, str]] = MappingProxyType(
         "runs": "Look at training runs.",
         "models": "List, promote, roll back and compare models.",
         "results": "Look at stored results, or export them.",
-        "dead-letters": "Look at jobs that were given up.",
+        "dead-letters": "List, replay and drop jobs that were given up.",
         "doctor": "Check this installation and say what to do.",
     }
 )

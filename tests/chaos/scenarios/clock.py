@@ -21,7 +21,7 @@ class ClockJumps(Scenario):
 
     name = "clock"
     title = "server's clock jumps"
-    quick = Size.quick(200, 2)
+    quick = Size.quick(150, 2)
     long = Size(3_000, 6, workers=3)
 
     def server(self, folder: Path) -> ChaosServer:

@@ -28,4 +28,4 @@ class ConnectionsCut(Scenario):
 
 def _cut(client: redis.Redis) -> None:
     for kind in ("normal", "pubsub"):
-        client.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+        client.client_kill_filter(_type=kind, skipme=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from typing import Any
 
 import redis
 
@@ -43,7 +44,8 @@ class Duplicates(Scenario):
 
 
 def _messages(client: redis.Redis, queues: list[str]) -> Copies:
-    return [(queue, bytes(body)) for queue in queues for body in client.lrange(queue, 0, -1)]
+    waiting: dict[str, Any] = {queue: client.lrange(queue, 0, -1) for queue in queues}
+    return [(queue, message) for queue, messages in waiting.items() for message in messages]
 
 
 def _push(client: redis.Redis, arena: Arena, messages: Copies) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import ClassVar
 
 from ..arena import Arena, Size
 from ..scenario import Scenario
@@ -35,6 +36,7 @@ class WorkerFrozen(Scenario):
     title = "worker frozen past its lease"
     quick = Size.quick(150, 1, work_ms=50.0, outage_s=3.5)
     long = Size(2_000, 8, workers=3, work_ms=50.0, outage_s=7.0)
+    shows: ClassVar = ("faults", "computed_twice")
 
     def harm(self, arena: Arena) -> None:
         """Freeze one worker at each moment."""

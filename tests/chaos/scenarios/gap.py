@@ -11,7 +11,7 @@ class Gap(Scenario):
 
     name = "gap"
     title = "killed between pop and claim"
-    quick = Size.quick(100, 0, pop_trap=40, claim_trap=40)
+    quick = Size.quick(80, 0, pop_trap=40, claim_trap=40)
     long = Size(3_000, 0, workers=3, pop_trap=60, claim_trap=60)
 
     def harm(self, arena: Arena) -> None:

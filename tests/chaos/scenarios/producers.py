@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from .. import children, scraper
 from ..arena import Arena, Size
@@ -60,8 +61,9 @@ class ScraperKills(Scenario):
 
     name = "scraper"
     title = "scraper killed in mid-stream"
-    quick = Size.quick(200, 3)
+    quick = Size.quick(150, 2)
     long = Size(3_000, 20)
+    shows: ClassVar = ("faults", "refused")
 
     def sender(self, arena: Arena) -> Sending:
         """Return the scraper."""

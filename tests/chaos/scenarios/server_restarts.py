@@ -18,7 +18,7 @@ class ServerRestarts(Scenario):
 
     name = "server-restarts"
     title = "server restarted"
-    quick = Size.quick(200, 2, outage_s=0.5)
+    quick = Size.quick(150, 2, outage_s=0.5)
     long = Size(5_000, 10, outage_s=3.0)
 
     def harm(self, arena: Arena) -> None:
@@ -31,7 +31,7 @@ class ServerKills(Scenario):
 
     name = "server-kills"
     title = "server killed"
-    quick = Size.quick(200, 2, outage_s=0.5)
+    quick = Size.quick(150, 1, outage_s=0.5)
     long = Size(5_000, 10, outage_s=3.0)
     producer_changes: ClassVar = {"keep_until_done": True}
 
@@ -45,7 +45,7 @@ class PowerCuts(Scenario):
 
     name = "power-cuts"
     title = "server lost its last second"
-    quick = Size.quick(300, 1, outage_s=0.5)
+    quick = Size.quick(200, 1, outage_s=0.5)
     long = Size(5_000, 10, outage_s=3.0)
     producer_changes: ClassVar = {"keep_until_done": True}
 

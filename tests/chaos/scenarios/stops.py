@@ -13,7 +13,7 @@ class Stops(Scenario):
 
     name = "stops"
     title = "workers told to stop"
-    quick = Size.quick(200, 6, work_ms=20.0)
+    quick = Size.quick(150, 4, work_ms=20.0)
     long = Size(5_000, 60, workers=3, work_ms=20.0)
 
     def harm(self, arena: Arena) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobsentinel.cli.exit_codes import complain
-from jobsentinel.cli.output import json_option, print_facts, print_json
+from jobsentinel.cli.output import json_option, print_facts, print_json, printable
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.cli import letter_changes
 from jobsentinel_workers.cli.letter_choice import filter_options
-from jobsentinel_workers.cli.letter_report import print_letters, printable
+from jobsentinel_workers.cli.letter_report import print_letters
 from jobsentinel_workers.cli.opening import reading
 from jobsentinel_workers.cli.showing import limit_option
 
@@ -76,7 +76,7 @@ def show(session: Session, job_id: str, as_json: bool) -> None:
             "given up": letter.created_at,
             "payload": f"{letter.payload_bytes:,} bytes (--json prints it)",
             **letter.versions,
-            "error": printable(letter.error.strip()),
+            "error": letter.error.strip(),
         }
     )
     if letter.traceback:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from jobsentinel.cli.exit_codes import ExitCode, complain
-from jobsentinel.cli.output import plural, print_json, print_table
+from jobsentinel.cli.output import plural, print_json, print_table, printable
 from jobsentinel_workers.cli.showing import last_line, minute
 
 if TYPE_CHECKING:
@@ -112,12 +112,3 @@ def print_letters(letters: Sequence[DeadLetter]) -> None:
 def _shortened(error: str) -> str:
     line = printable(last_line(error))
     return line if len(line) <= MAX_ERROR_CHARS else line[: MAX_ERROR_CHARS - 2].rstrip() + " …"
-
-
-def printable(text: str) -> str:
-    """Return text that a terminal shows and does not obey, with its lines as they are."""
-    return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
