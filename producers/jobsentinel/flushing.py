@@ -1,8 +1,9 @@
 """Sending what waits in the outbox, and looking after the jobs that are kept there until done.
 
 Jobs of one queue leave in the order in which they came; a queue that is full does not hold up the
-others. Each is sent under its own submission, so that a crash between sending and
-settling changes nothing, and only one process sends at a time.
+others. Each is sent under its own submission, so that a crash between sending and settling changes
+nothing, and only one process sends at a time. Should a job be sent again after the ledger has
+forgotten its end, it is worked on again, and the store keeps the first answer.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class OutboxThread:
         except QueueUnavailable as error:
             return Flushed(away=error)
         self._check_at = time.monotonic() + self._check_s
-        return self._flusher.flush() if not flushed.refusals else flushed
+        return flushed if flushed.refusals else self._flusher.flush()
 
     def _publish(self, flushed: Flushed) -> None:
         with self._changed:
@@ -116,13 +116,14 @@ class OutboxThread:
             self._stopped.wait(self._pause.next_s())
             return
         self._pause.reset()
+        if flushed.sent:
+            self._pause_when_full.reset()
         rate_s = flushed.rate_wait_s()
         if rate_s is not None:
             self._stopped.wait(rate_s)
         elif flushed.refusals:
             self._woken.wait(self._pause_when_full.next_s())
         else:
-            self._pause_when_full.reset()
             until_check_s = max(0.0, self._check_at - time.monotonic())
             # With nothing to look after, only `wake` ends this.
             self._woken.wait(None if self._outbox.is_empty() else until_check_s)

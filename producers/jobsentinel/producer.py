@@ -120,7 +120,8 @@ class Producer:
 
         Raises:
             InvalidInput: names the field of the first bad posting. Of a list, nothing was sent.
-            QueueFull: the queue is full, or the rate is used up, and waiting did not help.
+            QueueFull: the queue is full, or the rate is used up, and waiting did not help; what
+                was sent before stays, and the same call again goes on behind it.
             QueueUnavailable: Redis cannot be reached, and ``when_away`` is ``raise``.
             OutboxFull: the job had to wait on disk, and there is no room.
         """

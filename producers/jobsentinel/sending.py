@@ -74,7 +74,11 @@ class Sender:
         elif self._keep:
             self._send_kept(job)
         elif reason := self._send_now(job):
-            self.outbox.append(job)
+            try:
+                self.outbox.append(job)
+            except OutboxUnavailable as error:
+                error.add_note(f"It had to go there: {reason}")
+                raise
             self._thread.begin(reason)
 
     def _send_behind(self, job: NewJob) -> None:
