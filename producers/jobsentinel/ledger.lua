@@ -13,6 +13,7 @@ going backwards, so workers' clocks do not matter. P is the namespace, "jobsenti
       token             fencing token of the last claim; tokens only grow
       owner             the worker that made that claim
       attempts          claims so far that were not given back
+      revived           "1" when it was given up before and sent again: the store may have its letter
       resent            messages sent again since the last claim, for want of one
       submission        names one sending of the job; the same sending twice changes nothing
       created           ms
@@ -187,7 +188,8 @@ function operations.enqueue(id, task, queue, payload, digest, message, within, s
     'payload', payload, 'digest', digest, 'message', message, 'attempts', 0, 'created', NOW)
   redis.call('HDEL', job_key(id), 'token', 'owner', 'deadline', 'cancel', 'progress', 'error',
     'reason', 'traceback', 'versions', 'result', 'closed', 'resent')
-  redis.call('HSET', job_key(id), 'submission', submission or '')
+  redis.call('HSET', job_key(id), 'submission', submission or '',
+    'revived', before == 'failed' and '1' or '')
   redis.call('PERSIST', job_key(id))
   redis.call('ZREM', DEAD, id)
   if within ~= '' then
@@ -200,10 +202,10 @@ function operations.enqueue(id, task, queue, payload, digest, message, within, s
 end
 
 local function claimed(id, token)
-  local payload, digest, task, attempts, deadline =
-    unpack(get(id, 'payload', 'digest', 'task', 'attempts', 'deadline'))
+  local payload, digest, task, attempts, deadline, revived =
+    unpack(get(id, 'payload', 'digest', 'task', 'attempts', 'deadline', 'revived'))
   local left = deadline and tonumber(deadline) - NOW or ''
-  return { 'claimed', token, payload, digest, tonumber(attempts), task, left }
+  return { 'claimed', token, payload, digest, tonumber(attempts), task, left, revived or '' }
 end
 
 local function expire(id)
@@ -211,7 +213,7 @@ local function expire(id)
 end
 
 -- claim id owner lease_ms max_attempts
---   -> {verdict, token, payload, digest, attempts, task, ms left until the deadline or ''}
+--   -> {verdict, token, payload, digest, attempts, task, ms left until the deadline or '', revived}
 -- The owner names this very call: asked again because its answer was lost on the way, the claim
 -- is the same.
 function operations.claim(id, owner, lease_ms, max_attempts)
@@ -308,6 +310,14 @@ function operations.cancel(id, ttl_ms)
   if state == 'queued' then close(id, 'cancelled', ttl_ms) end
   if state == 'running' then redis.call('HSET', job_key(id), 'cancel', '1') end
   return state
+end
+
+-- refuse id error ttl_ms: a message named a job that is not here; whoever waits for it is told
+function operations.refuse(id, err, ttl_ms)
+  if redis.call('EXISTS', job_key(id)) == 1 then return end
+  redis.call('HSET', job_key(id), 'state', 'failed', 'reason', 'unknown', 'error', err, 'closed', NOW)
+  redis.call('PEXPIRE', job_key(id), ttl_ms)
+  redis.call('PUBLISH', P .. 'closed:' .. id, 'failed')
 end
 
 -- progress id token bytes

@@ -20,6 +20,7 @@ from jobsentinel.ledger_entries import (
     Admission,
     Claim,
     DeadJob,
+    Entry,
     JobState,
     Reconciled,
     Refusal,
@@ -34,6 +35,7 @@ __all__ = [
     "Admission",
     "Claim",
     "DeadJob",
+    "Entry",
     "JobState",
     "Ledger",
     "Reconciled",
@@ -125,6 +127,23 @@ class Ledger:
         state, result = fields
         return _state(state), result
 
+    def entry(self, job_id: str) -> Entry:
+        """Return what there is of a job; of an unknown one, empty fields."""
+        names = ("state", "task", "queue", "owner", "attempts", "closed", "traceback", "result")
+        with unavailable():
+            fields: Any = self._redis.hmget(self._job(job_id), names)
+        state, task, queue, owner, attempts, closed, traceback, result = fields
+        return Entry(
+            state=_state(state),
+            task=_text(task),
+            queue=_text(queue),
+            owner=_text(owner),
+            attempts=_number(attempts),
+            closed_ms=int(closed) if closed else None,
+            traceback=_text(traceback),
+            result=result,
+        )
+
     @contextmanager
     def watch(self, job_id: str) -> Iterator[redis.client.PubSub]:
         """Listen for the closing of a job; what was closed before is not told again."""
@@ -173,7 +192,7 @@ class Ledger:
         verdict, *rest = self._call("claim", job_id, owner, int(lease_s * 1000), max_attempts)
         if verdict != b"claimed":
             return Refused(verdict.decode())
-        token, payload, digest, attempt, task, left = rest
+        token, payload, digest, attempt, task, left, revived = rest
         return Claim(
             job_id,
             task.decode(),
@@ -182,6 +201,7 @@ class Ledger:
             int(token),
             int(attempt),
             None if left == b"" else int(left) / 1000,
+            revived=revived == b"1",
         )
 
     def renew(self, held: Sequence[tuple[str, int]], *, lease_s: float) -> list[Verdict]:
@@ -236,6 +256,10 @@ class Ledger:
         """Give a job up at once, because no attempt can succeed."""
         said = json.dumps(dict(versions or {}))
         return bool(self._call("fail", job_id, token, reason, _cut(error), said))
+
+    def refuse(self, job_id: str, *, error: str, ttl_s: int) -> None:
+        """Tell whoever waits for a job that the ledger has none of that id."""
+        self._call("refuse", job_id, _cut(error), ttl_s * 1000)
 
     def mark_cancelled(self, job_id: str, token: int, *, ttl_s: int) -> bool:
         """Close a running job that was cancelled."""
@@ -319,6 +343,10 @@ def _refusal(answer: bytes) -> Refusal | None:
     if answer.startswith(b"wait:"):
         return Refusal(int(answer[5:]) / 1000)
     return None
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", "replace")
 
 
 def _number(raw: bytes | None) -> int:

@@ -23,10 +23,26 @@ class Claim:
     attempt: int
     left_s: float | None = None
     """Seconds until the deadline, at the time of the claim; None when there is none."""
+    revived: bool = False
+    """Whether it was given up before and sent again, so that it may have a dead letter."""
 
     def payload_is_intact(self) -> bool:
         """Whether the payload is the one that was enqueued."""
         return digest_of(self.payload) == self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger has of a job, but for its request."""
+
+    state: JobState
+    task: str
+    queue: str
+    owner: str
+    attempts: int
+    closed_ms: int | None
+    traceback: str
+    result: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

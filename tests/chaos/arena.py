@@ -50,7 +50,8 @@ class Size:
     @classmethod
     def quick(cls, jobs: int, faults: int, **changes: Any) -> Size:
         """Return a size for a run of some ten seconds."""
-        return cls(jobs, faults, settle_s=1.0, settings=QUICK_SETTINGS, **changes)
+        small = {"backlog": 40, "settle_s": 1.0, "settings": QUICK_SETTINGS}
+        return cls(jobs, faults, **{**small, **changes})
 
 
 class Arena:

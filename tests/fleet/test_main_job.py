@@ -198,8 +198,24 @@ def test_celerys_own_view_agrees(fleet: Fleet, client: Producer) -> None:
     result = AsyncResult(job.job_id, app=app)
 
     assert result.get(timeout=30)["scores"][0]["posting_id"] == "celery"
-    assert result.name == "jobsentinel.score"
+    assert (result.name, result.state, result.queue) == (
+        "jobsentinel.score",
+        "SUCCESS",
+        "inference.interactive",
+    )
+    assert result.date_done is not None
     assert ours.scores[0].posting_id == "celery"
+
+
+def test_celerys_own_view_of_a_failure_and_of_nothing(fleet: Fleet, client: Producer) -> None:
+    (job,) = client.score([{"id": "a", "title": "x"}], models=["nobody"]).jobs
+    with pytest.raises(JobFailed):
+        job.result(timeout_s=60)
+    app = create_app(fleet.settings.model_copy(update={"redis_url": fleet.redis_url}))
+
+    with pytest.raises(JobFailed, match="nobody"):
+        AsyncResult(job.job_id, app=app).get(timeout=30)
+    assert AsyncResult("never-heard-of", app=app).state == "PENDING"
 
 
 @pytest.mark.parametrize(

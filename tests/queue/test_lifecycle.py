@@ -156,21 +156,13 @@ def test_what_may_work_later_is_tried_again_up_to_the_cap(
         runner.run(job.job_id)
 
     assert attempts == [1, 2, 3]
-    told: list[str] = []
-    reconciler = Reconciler(
-        settings,
-        producer.ledger,
-        database,
-        "r",
-        on_dead=lambda dead: told.append(dead.job_id),
-    )
+    reconciler = Reconciler(settings, producer.ledger, database, "r")
     reconciler.turn()
     with database.connect() as connection:
         letter = dead_letters.get(connection, job.job_id)
     assert letter is not None
     assert (letter.attempts, letter.error) == (3, "OSError: disk on strike")
     assert "in fail" in letter.traceback
-    assert told == [job.job_id]
 
 
 def test_a_cancelled_job_stops_at_its_next_step(
@@ -293,7 +285,7 @@ def test_a_dead_letter_goes_when_its_job_is_done_after_all(
     runner.handlers["rerank"] = refuse
     with pytest.raises(JobFailed):
         runner.run(job.job_id)
-    Reconciler(settings, producer.ledger, database, "r", on_dead=lambda dead: None).turn()
+    Reconciler(settings, producer.ledger, database, "r").turn()
     with database.connect() as connection:
         letter = dead_letters.get(connection, job.job_id)
     assert letter is not None

@@ -70,7 +70,7 @@ def work(
 @pytest.fixture
 def bury(settings: Settings, producer: Producer, database: Database) -> Callable[[], None]:
     """Let a reconciler write what was given up into the store."""
-    return Reconciler(settings, producer.ledger, database, "r", on_dead=lambda _: None).turn
+    return Reconciler(settings, producer.ledger, database, "r").turn
 
 
 @pytest.fixture

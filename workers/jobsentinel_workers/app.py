@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jobsentinel_workers.jobs.lifecycle import Handler
     from jobsentinel_workers.store import Database
 
+RESULT_BACKEND = "jobsentinel_workers.ledger_backend:LedgerBackend"
+
 _lock = threading.Lock()
 _app: FleetApp | None = None
 
@@ -63,7 +65,7 @@ def create_app(settings: Settings, kind: type[FleetApp] = FleetApp) -> FleetApp:
         ConfigurationError: no Redis is set and no embedded one runs.
     """
     url = settings.resolve_redis_url()
-    app = kind("jobsentinel", broker=url, backend=url)
+    app = kind("jobsentinel", broker=url, backend=RESULT_BACKEND)
     app.settings = settings
     app.conf.update(_configuration(settings))
     register_tasks(app)
@@ -89,8 +91,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "task_track_started": True,
-        "result_extended": True,
-        "result_expires": settings.result_ttl_s,
         "worker_send_task_events": True,
         "task_send_sent_event": True,
         "worker_pool": "threads",
@@ -111,11 +111,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "health_check_interval": 25,
             "unacked_restore_interval": 10,
         },
-        "result_backend_transport_options": {"global_keyprefix": prefix},
-        "redis_socket_timeout": 30.0,
-        "redis_socket_connect_timeout": 5.0,
-        "redis_socket_keepalive": True,
-        "redis_backend_health_check_interval": 25,
     }
 
 

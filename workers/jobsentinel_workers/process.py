@@ -14,9 +14,8 @@ from typing import Any
 
 from celery import signals
 
-from jobsentinel.contract.errors import JobFailed
 from jobsentinel.contract.tasks import INTERACTIVE
-from jobsentinel.ledger import DeadJob, Ledger, connect
+from jobsentinel.ledger import Ledger, connect
 from jobsentinel.settings import Settings
 from jobsentinel_workers.jobs.leases import LeaseKeeper
 from jobsentinel_workers.jobs.lifecycle import JobRunner
@@ -93,7 +92,6 @@ class Services:
             ledger,
             Database.open(_ready_store(settings)),
             process_name(),
-            on_dead=self._tell_backend,
             on_emptied=self._tell_models,
         )
         queues = worker.app.amqp.queues
@@ -126,10 +124,6 @@ class Services:
         if self._app.fleet_pool.name == "inference":
             generation = models_generation(open_registry(self._settings))
             self._ledger.publish_models_generation(generation)
-
-    def _tell_backend(self, job: DeadJob) -> None:
-        error = JobFailed(job.job_id, f"{job.error} ({job.reason})")
-        self._app.backend.mark_as_failure(job.job_id, error, call_errbacks=False)
 
 
 def _say_ready(**_: Any) -> None:

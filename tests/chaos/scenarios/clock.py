@@ -22,7 +22,7 @@ class ClockJumps(Scenario):
     name = "clock"
     title = "server's clock jumps"
     quick = Size.quick(150, 2)
-    long = Size(3_000, 6, workers=3)
+    long = Size(2_000, 4, workers=3)
 
     def server(self, folder: Path) -> ChaosServer:
         """Return a server whose clock is ahead by what the file ``clock`` says."""

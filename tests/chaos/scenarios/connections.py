@@ -14,7 +14,7 @@ class ConnectionsCut(Scenario):
     name = "connections"
     title = "connections cut"
     quick = Size.quick(200, 10)
-    long = Size(5_000, 100)
+    long = Size(3_000, 60)
 
     def harm(self, arena: Arena) -> None:
         """Cut all connections at each moment, and once more soon after."""

@@ -20,7 +20,7 @@ class Duplicates(Scenario):
     name = "duplicates"
     title = "messages duplicated"
     quick = Size.quick(100, 20, backlog=100)
-    long = Size(2_000, 200, backlog=2_000)
+    long = Size(1_000, 100, backlog=1_000)
 
     def begin(self, arena: Arena) -> None:
         """Send everything, and copy it, before any worker is there."""

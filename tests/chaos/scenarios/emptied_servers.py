@@ -14,7 +14,7 @@ class ServerEmptied(Scenario):
     name = "emptied"
     title = "server emptied"
     quick = Size.quick(200, 1)
-    long = Size(3_000, 5)
+    long = Size(2_000, 4)
     producer_changes: ClassVar = {"keep_until_done": True}
 
     def harm(self, arena: Arena) -> None:

@@ -15,7 +15,7 @@ class ServerFrozen(Scenario):
     name = "server-freeze"
     title = "server frozen"
     quick = Size.quick(150, 1, outage_s=3.0)
-    long = Size(3_000, 5, outage_s=60.0)
+    long = Size(2_000, 4, outage_s=60.0)
 
     def harm(self, arena: Arena) -> None:
         """Freeze the server at each moment, the last time for long."""
@@ -35,7 +35,7 @@ class WorkerFrozen(Scenario):
     name = "worker-freeze"
     title = "worker frozen past its lease"
     quick = Size.quick(150, 1, work_ms=50.0, outage_s=3.5)
-    long = Size(2_000, 8, workers=3, work_ms=50.0, outage_s=7.0)
+    long = Size(1_500, 5, workers=3, work_ms=50.0, outage_s=7.0)
     shows: ClassVar = ("faults", "computed_twice")
 
     def harm(self, arena: Arena) -> None:

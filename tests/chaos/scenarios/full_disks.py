@@ -17,7 +17,7 @@ class StoreDiskFull(Scenario):
     name = "store-disk"
     title = "disk of the store full"
     quick = Size.quick(150, 1, outage_s=2.0)
-    long = Size(5_000, 5, outage_s=15.0)
+    long = Size(3_000, 3, outage_s=15.0)
     shows: ClassVar = ("faults", "computed_twice")
 
     def surroundings(self, conditions: Conditions) -> contextlib.AbstractContextManager[None]:
@@ -38,7 +38,7 @@ class OutboxDiskFull(Scenario):
     name = "outbox-disk"
     title = "disk of the outbox full"
     quick = Size.quick(150, 1, outage_s=1.0)
-    long = Size(3_000, 5, outage_s=6.0)
+    long = Size(2_000, 3, outage_s=6.0)
     shows: ClassVar = ("faults", "refused")
     sides: ClassVar = (OURS,)  # stock Celery keeps nothing when Redis is away
 

@@ -12,7 +12,7 @@ class Gap(Scenario):
     name = "gap"
     title = "killed between pop and claim"
     quick = Size.quick(80, 0, pop_trap=40, claim_trap=40)
-    long = Size(3_000, 0, workers=3, pop_trap=60, claim_trap=60)
+    long = Size(2_000, 0, workers=3, pop_trap=80, claim_trap=80)
 
     def harm(self, arena: Arena) -> None:
         """Wait for the traps to do it."""

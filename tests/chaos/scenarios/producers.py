@@ -62,7 +62,7 @@ class ScraperKills(Scenario):
     name = "scraper"
     title = "scraper killed in mid-stream"
     quick = Size.quick(150, 2)
-    long = Size(3_000, 20)
+    long = Size(2_000, 15)
     shows: ClassVar = ("faults", "refused")
 
     def sender(self, arena: Arena) -> Sending:

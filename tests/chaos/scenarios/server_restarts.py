@@ -19,7 +19,7 @@ class ServerRestarts(Scenario):
     name = "server-restarts"
     title = "server restarted"
     quick = Size.quick(150, 2, outage_s=0.5)
-    long = Size(5_000, 10, outage_s=3.0)
+    long = Size(3_000, 6, outage_s=3.0)
 
     def harm(self, arena: Arena) -> None:
         """Restart the server at each moment."""
@@ -32,7 +32,7 @@ class ServerKills(Scenario):
     name = "server-kills"
     title = "server killed"
     quick = Size.quick(150, 1, outage_s=0.5)
-    long = Size(5_000, 10, outage_s=3.0)
+    long = Size(3_000, 6, outage_s=3.0)
     producer_changes: ClassVar = {"keep_until_done": True}
 
     def harm(self, arena: Arena) -> None:
@@ -46,7 +46,7 @@ class PowerCuts(Scenario):
     name = "power-cuts"
     title = "server lost its last second"
     quick = Size.quick(200, 1, outage_s=0.5)
-    long = Size(5_000, 10, outage_s=3.0)
+    long = Size(3_000, 6, outage_s=3.0)
     producer_changes: ClassVar = {"keep_until_done": True}
 
     def harm(self, arena: Arena) -> None:

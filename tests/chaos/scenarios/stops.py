@@ -14,7 +14,7 @@ class Stops(Scenario):
     name = "stops"
     title = "workers told to stop"
     quick = Size.quick(150, 4, work_ms=20.0)
-    long = Size(5_000, 60, workers=3, work_ms=20.0)
+    long = Size(3_000, 40, workers=3, work_ms=20.0)
 
     def harm(self, arena: Arena) -> None:
         """Tell one worker to stop at each moment."""

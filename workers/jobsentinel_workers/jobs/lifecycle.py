@@ -159,7 +159,7 @@ class JobRunner:
         return packed
 
     def _commit(self, claim: Claim, answer: Answer) -> Message:
-        if answer.store is None and not self._has_letter(claim.job_id):
+        if answer.store is None and not claim.revived:
             return answer.result
         with self.database.begin() as connection:
             # One that was given up before and sent again is no dead letter any more.
@@ -168,10 +168,6 @@ class JobRunner:
             if first and answer.store is not None:
                 return answer.store(connection) or answer.result
         return answer.result
-
-    def _has_letter(self, job_id: str) -> bool:
-        with self.database.connect() as connection:
-            return dead_letters.get(connection, job_id) is not None
 
     def _close(self, context: JobContext, packed: bytes) -> None:
         """Tell the ledger; what is committed is worth waiting for Redis as long as the lease."""

@@ -23,15 +23,9 @@ logger = logging.getLogger(__name__)
 
 OPEN_STATES: Final[tuple[runs.RunState, ...]] = ("queued", "running", "checkpointing")
 
-OnDead = Callable[[DeadJob], None]
-
 
 class Reconciler:
-    """Runs until `stop`.
-
-    ``on_dead`` tells Celery's result backend of each job given up; ``on_emptied`` is called when
-    the server has lost its ledger.
-    """
+    """Runs until `stop`; ``on_emptied`` is called when the server has lost its ledger."""
 
     def __init__(
         self,
@@ -40,14 +34,12 @@ class Reconciler:
         database: Database,
         owner: str,
         *,
-        on_dead: OnDead,
         on_emptied: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._database = database
         self._owner = owner
-        self._on_dead = on_dead
         self._on_emptied = on_emptied
         self._epoch: str | None = None
         self._depths: dict[str, int] = {}
@@ -130,5 +122,4 @@ class Reconciler:
             if run is not None and run.finished_at is None:
                 runs.finish(connection, job.job_id, "failed", error=job.error)
         self._ledger.mark_buried(job, ttl_s=self._settings.result_ttl_s)
-        self._on_dead(job)
         logger.error("job.dead job_id=%s task=%s reason=%s", job.job_id, job.task, job.reason)
