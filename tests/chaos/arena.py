@@ -10,10 +10,7 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from . import effects, tally, traps
 from .computations import ComputationLog
@@ -21,37 +18,15 @@ from .conditions import Conditions
 from .faults import Fault, FaultLog
 from .sending import Sender, Sending
 from .server import ChaosServer
-from .sides import LONG_SETTINGS, QUICK_SETTINGS, Side
+from .sides import Side
+from .sizes import Size
+from .stillness import Stillness
 from .workers import Worker, Workers
 
 TICK_S = 0.02
+START_TIMEOUT_S = 60.0
 STALL_S = 45.0
 """A moment that does not come in this time is taken as it is: its jobs may be lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large a run is: its jobs, its faults, its workers, and waits in seconds."""
-
-    jobs: int
-    faults: int
-    workers: int = 2
-    backlog: int = 200
-    work_ms: float = 5.0
-    outage_s: float = 2.0
-    """How long each outage lasts, where faults are outages."""
-    pop_trap: int = 0
-    claim_trap: int = 0
-    """As in `Conditions`."""
-    settle_s: float = 5.0
-    """How long all must stay quiet before it is counted."""
-    settings: Mapping[str, object] = field(default_factory=lambda: LONG_SETTINGS)
-
-    @classmethod
-    def quick(cls, jobs: int, faults: int, **changes: Any) -> Size:
-        """Return a size for a run of some ten seconds."""
-        small = {"backlog": 40, "settle_s": 1.0, "settings": QUICK_SETTINGS}
-        return cls(jobs, faults, **{**small, **changes})
 
 
 class Arena:
@@ -102,7 +77,10 @@ class Arena:
     def start_workers(self) -> None:
         """Start the workers and wait until all consume."""
         self.workers.start()
+        deadline = time.monotonic() + START_TIMEOUT_S
         while len(self.workers.ready()) < self.size.workers:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the workers do not start: see {self.conditions.folder}/logs")
             self.tick()
 
     def moments(self, count: int) -> list[int]:
@@ -111,28 +89,34 @@ class Arena:
 
     def reach(self, jobs: int) -> None:
         """Wait until so many jobs have been begun, or nothing has moved for `STALL_S`."""
-        seen, since = -1, time.monotonic()
-        while (begun := self.computations.follow()) < jobs:
-            if begun != seen:
-                seen, since = begun, time.monotonic()
-            if time.monotonic() - since > STALL_S:
-                return
+        still = Stillness()
+        while (begun := self.computations.follow()) < jobs and still.seconds(begun) < STALL_S:
             self.tick()
 
     def finish(self) -> None:
-        """Wait until all is sent, all is accounted for and everything is quiet."""
-        while not self.sender.is_done():
-            self.tick()
-        seen, since = -1, time.monotonic()
-        while time.monotonic() - since < self.side.patience_s:
-            stored = len(effects.read(self.conditions.store))
-            if stored != seen:
-                seen, since = stored, time.monotonic()
-            if self.side.is_quiet() and self._is_over(time.monotonic() - since):
+        """Wait until all is sent, all is accounted for and everything is quiet.
+
+        Raises:
+            RuntimeError: the sending has come to a halt.
+        """
+        self._finish_sending()
+        still = Stillness()
+        while (silent_s := still.seconds(effects.count(self.conditions.store))) < (
+            self.side.patience_s
+        ):
+            if self.side.is_quiet() and self._is_over(silent_s):
                 self.pause(self.size.settle_s)
                 if self.side.is_quiet():
                     return
             self.pause(0.2)
+
+    def _finish_sending(self) -> None:
+        still = Stillness()
+        while not self.sender.is_done():
+            moved = (len(self.sender.sent), len(self.computations.all))
+            if still.seconds(moved) > self.side.patience_s:
+                raise RuntimeError(f"the sending has come to a halt after {moved[0]} jobs")
+            self.tick()
 
     def _is_over(self, silent_s: float) -> bool:
         missing = self.missing()

@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CREATE = "CREATE TABLE IF NOT EXISTS effects (job_id TEXT NOT NULL, pid INTEGER, at REAL NOT NULL)"
 INSERT = "INSERT INTO effects (job_id, pid, at) VALUES (?, ?, ?)"
@@ -43,11 +44,17 @@ def read(store: Path) -> list[Effect]:
     return [Effect(*row) for row in found]
 
 
+def count(store: Path) -> int:
+    """Return how many storings there were."""
+    counted: int = _select(store, "SELECT count(*) FROM effects")[0][0]
+    return counted
+
+
 def ids_in(store: Path, table: str) -> set[str]:
     """Return the job ids of a table of the store."""
     return {row[0] for row in _select(store, f"SELECT DISTINCT job_id FROM {table}")}
 
 
-def _select(store: Path, statement: str) -> list[tuple[str, int, float]]:
+def _select(store: Path, statement: str) -> list[Any]:
     with contextlib.closing(open_store(store)) as connection:
         return connection.execute(statement).fetchall()

@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from .arena import Arena, Size
+from .arena import Arena
 from .conditions import Conditions
+from .our_side import Ours
 from .sending import Sending
 from .server import ChaosServer
-from .sides import Ours, Side, Stock
+from .sides import Side
+from .sizes import Size
+from .stock_side import Stock
 from .tally import Tally
 
 OURS, STOCK = "ours", "stock"

@@ -7,11 +7,11 @@ counts as sent.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Protocol
 
 from .sides import NotAccepted, Side
+from .stillness import Stillness
 
 RETRY_S = 0.1
 LOST_AFTER_S = 3.0
@@ -95,11 +95,9 @@ class Sender:
                 self._stop.wait(RETRY_S)
 
     def _wait_for_turn(self) -> None:
-        seen, since = -1, time.monotonic()
+        still = Stillness()
         while len(self.sent) - self._computed() >= self._allowed and not self._stop.is_set():
-            if self._computed() != seen:
-                seen, since = self._computed(), time.monotonic()
-            if time.monotonic() - since > LOST_AFTER_S:
+            if still.seconds(self._computed()) > LOST_AFTER_S:
                 self._allowed += self._backlog
-                since = time.monotonic()
+                still = Stillness()
             self._stop.wait(0.02)

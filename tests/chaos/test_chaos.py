@@ -11,7 +11,8 @@ from .scenario import OURS, Scenario, run
 from .scenarios import SCENARIOS
 from .tally import Tally
 
-SEED = 1
+SEED = 2
+"""One with which the gap's traps of both kinds spring."""
 QUICK = [scenario for scenario in SCENARIOS if scenario.quick is not None]
 
 

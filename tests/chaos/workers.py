@@ -11,7 +11,6 @@ from pathlib import Path
 
 from . import children
 
-START_TIMEOUT_S = 60.0
 CRASHES_ALLOWED = 20
 """Ends that nobody caused; more of them are a worker that cannot work."""
 

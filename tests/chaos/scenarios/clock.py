@@ -7,10 +7,11 @@ import signal
 import time
 from pathlib import Path
 
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..disk import NotPossible
 from ..scenario import Scenario
 from ..server import ChaosServer
+from ..sizes import Size
 
 HOUR_S = 3600
 FOLLOWS_WITHIN_S = 5.0

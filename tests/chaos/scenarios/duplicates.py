@@ -8,8 +8,9 @@ from typing import Any
 
 import redis
 
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..scenario import Scenario
+from ..sizes import Size
 
 Copies = list[tuple[str, bytes]]
 

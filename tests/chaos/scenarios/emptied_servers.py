@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..scenario import Scenario
+from ..sizes import Size
 
 
 class ServerEmptied(Scenario):
@@ -13,7 +14,7 @@ class ServerEmptied(Scenario):
 
     name = "emptied"
     title = "server emptied"
-    quick = Size.quick(200, 1)
+    quick = Size.quick(150, 2)
     long = Size(2_000, 4)
     producer_changes: ClassVar = {"keep_until_done": True}
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 from typing import ClassVar
 
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..scenario import Scenario
+from ..sizes import Size
 
 
 class ServerFrozen(Scenario):

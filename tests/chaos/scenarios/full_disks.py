@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from typing import ClassVar
 
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..conditions import Conditions
 from ..disk import filled, small_disk
 from ..scenario import OURS, Scenario
+from ..sizes import Size
 
 
 class StoreDiskFull(Scenario):

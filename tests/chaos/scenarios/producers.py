@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from .. import children, scraper
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..scenario import Scenario
 from ..sending import Sending
+from ..sizes import Size
 
 
 class ScraperProcess:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..scenario import Scenario
+from ..sizes import Size
 
 
 class ServerRestarts(Scenario):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from ..arena import Arena, Size
+from ..arena import Arena
 from ..scenario import Scenario
+from ..sizes import Size
 
 
 class Stops(Scenario):
