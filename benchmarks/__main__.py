@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [--only NAME] [--data DIR] [--output DIR]``."""
+"""Run the benchmarks: ``python -m benchmarks [--data DIR] [--output DIR]``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import footprint, machine, reranking, scoring, searching
+from benchmarks import flood, footprint, machine, queueing, reranking, scoring, searching
 from benchmarks.measure import Row
 from benchmarks.real_postings import read_postings
 from jobsentinel import Producer, Settings
@@ -32,9 +32,20 @@ def main() -> int:
                 rows += scoring.run(producer, postings)
                 rows += reranking.run(producer, postings)
                 rows += footprint.resident_memory(fleet)
+                rows += flood.run(producer, postings)
+    with tempfile.TemporaryDirectory() as folder:
+        rows += queueing.run(Path(folder), postings)
+    rows.append(_carried_over_scored(rows))
     _print(rows)
     _save(rows, arguments.output)
     return 0 if all(row.met is not False for row in rows) else 1
+
+
+def _carried_over_scored(rows: list[Row]) -> Row:
+    values = {row.name: row.value for row in rows}
+    carried = values[f"carried at {queueing.CHUNK} postings a message"]
+    scored = values["bulk scoring through the queue"]
+    return Row("what the queue carries over what is scored", carried / scored, "x", ">= 20")
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,7 +1,7 @@
 """A fleet whose work needs no model, for tests of everything around it: ``-A light_app``.
 
-With ``LIGHT_APP_DEAF`` set, the consumer's first connection stops asking for messages once it is
-up, as kombu's sometimes did; a new connection asks again.
+With ``LIGHT_APP_DEAF=once``, the consumer's first connection stops asking for messages once it is
+up, as kombu's sometimes did; the next one asks again. With ``always`` no connection asks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from celery import signals
+from kombu.transport.redis import Channel
 
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message
@@ -35,13 +36,19 @@ def empty_scores(message: Message, context: JobContext) -> Answer:
     return Answer(results.ScoreResult(scores=scores), lambda connection: None)
 
 
+def _do_nothing(*_: Any, **__: Any) -> None:
+    pass
+
+
 def _stop_asking(sender: Any = None, **_: Any) -> None:
     if sender.restart_count == 0:
         for channel in sender.connection.transport.channels:
-            channel._brpop_start = lambda *_args, **_options: None
+            channel._brpop_start = _do_nothing
 
 
-if os.environ.get("LIGHT_APP_DEAF"):
+if os.environ.get("LIGHT_APP_DEAF") == "once":
     signals.worker_ready.connect(_stop_asking, weak=False)
+if os.environ.get("LIGHT_APP_DEAF") == "always":
+    Channel._brpop_start = _do_nothing
 
 app = create_app(Settings.load(), LightApp)

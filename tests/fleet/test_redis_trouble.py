@@ -135,7 +135,7 @@ def test_a_consumer_that_went_deaf_is_noticed_and_restarted(
     settings: Settings, start_worker: StartWorker
 ) -> None:
     watched = settings.model_copy(update={"watchdog_s": 2.0})
-    worker = start_worker(watched, QUEUES, app="light_app", PYTHONPATH=HERE, LIGHT_APP_DEAF="1")
+    worker = start_worker(watched, QUEUES, app="light_app", PYTHONPATH=HERE, LIGHT_APP_DEAF="once")
     wait_for_log(watched, "ready.")
     for name in ("heard", "unheard", "waiting"):
         work_through(watched, name)
@@ -144,3 +144,23 @@ def test_a_consumer_that_went_deaf_is_noticed_and_restarted(
     assert "watchdog.stalled queues=inference.interactive then=_restart_consumer" in log
     assert "the watchdog restarts the consumer" in log
     assert worker.poll() is None
+
+
+def test_a_consumer_that_stays_deaf_is_cut_off_and_then_the_worker_ends(
+    settings: Settings, start_worker: StartWorker
+) -> None:
+    watched = settings.model_copy(update={"watchdog_s": 2.0})
+    worker = start_worker(
+        watched, QUEUES, app="light_app", PYTHONPATH=HERE, LIGHT_APP_DEAF="always"
+    )
+    wait_for_log(watched, "ready.")
+    with Producer(settings=watched) as producer:
+        (job,) = producer.score([{"id": "a", "title": "Cook"}]).jobs
+
+        assert worker.wait(timeout=60) == 0
+        log = log_of(watched)
+        remedies = ("_restart_consumer", "_cut_connections", "_end_worker")
+        places = [log.index(f"then={remedy}") for remedy in remedies]
+        assert places == sorted(places)
+        start_worker(settings, QUEUES, app="light_app", PYTHONPATH=HERE)
+        assert job.result(timeout_s=60).scores[0].posting_id == "a"

@@ -96,7 +96,9 @@ class Services:
         )
         queues = worker.app.amqp.queues
         served = [*queues.consume_from, *([INTERACTIVE] if worker.has_interactive_lane else [])]
-        self._watchdog = Watchdog(worker, ledger, served, settings.watchdog_s)
+        self._watchdog = Watchdog(
+            worker, ledger, served, period_s=settings.watchdog_s, stop_signal=stopping
+        )
         self._ledger = ledger
 
     def start(self) -> None:

@@ -22,6 +22,7 @@ from celery.worker import state as worker_state
 
 from jobsentinel.contract.errors import QueueUnavailable
 from jobsentinel.ledger import Ledger
+from jobsentinel_workers.jobs.stopping import StopSignal
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,16 @@ class Watchdog:
     the worker as SIGTERM does, for whoever runs it to start it again.
     """
 
-    def __init__(self, worker: Any, ledger: Ledger, queues: Sequence[str], period_s: float) -> None:
+    def __init__(
+        self,
+        worker: Any,
+        ledger: Ledger,
+        queues: Sequence[str],
+        *,
+        period_s: float,
+        stop_signal: StopSignal,
+    ) -> None:
+        self._stop_signal = stop_signal
         self._worker = worker
         self._ledger = ledger
         self._queues = queues
@@ -83,16 +93,16 @@ class Watchdog:
         while not self._stopped.wait(self._interval_s):
             try:
                 stalled = self._look()
+                if stalled and not self._stop_signal.began:
+                    self._help(stalled)
             except QueueUnavailable:
                 continue  # nobody can consume now; the consumer says so itself
-            if stalled:
-                self._help(stalled)
+            except Exception:  # a thread's edge: what broke one look must not end all others
+                logger.exception("watchdog.look_failed")
 
     def _look(self) -> list[str]:
         waiting = self._ledger.depths(self._queues)
-        # Copied at once: the consumer's thread changes the set meanwhile.
-        in_hand = Counter(_queue_of(request) for request in tuple(worker_state.reserved_requests))
-        return self._detector.look(waiting, in_hand)
+        return self._detector.look(waiting, Counter(map(_queue_of, _requests_in_hand())))
 
     def _help(self, stalled: list[str]) -> None:
         if not self._remedies:
@@ -117,6 +127,14 @@ class Watchdog:
     @staticmethod
     def _end_worker() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _requests_in_hand() -> list[Any]:
+    while True:
+        try:
+            return list(worker_state.reserved_requests)
+        except RuntimeError:  # the consumer's thread changed the set meanwhile
+            continue
 
 
 def _queue_of(request: Any) -> str:

@@ -6,32 +6,29 @@ ledger, where another worker takes them up at once.
 
 from __future__ import annotations
 
-import threading
 import time
 
 
 class StopSignal:
-    """Given once to a process; safe to give from a signal handler, which may take no lock."""
+    """Given once to a process; a single assignment, since a signal handler may take no lock."""
 
     def __init__(self) -> None:
-        self._began = threading.Event()
-        self._give_back_at = float("inf")
+        self._give_back_at: float | None = None
 
     def begin(self, finish_within_s: float) -> None:
         """Take up no more jobs, and give back those that are not done within the time.
 
         A second call changes nothing.
         """
-        if not self._began.is_set():
+        if self._give_back_at is None:
             self._give_back_at = time.monotonic() + finish_within_s
-            self._began.set()
 
     @property
     def began(self) -> bool:
         """Whether the process was told to stop."""
-        return self._began.is_set()
+        return self._give_back_at is not None
 
     @property
     def is_over(self) -> bool:
         """Whether what is still in hand must go back."""
-        return time.monotonic() >= self._give_back_at
+        return self._give_back_at is not None and time.monotonic() >= self._give_back_at
