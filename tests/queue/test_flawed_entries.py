@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
 
-from jobsentinel import Producer, Settings
+from jobsentinel import Producer
 from jobsentinel.contract.tasks import BULK, TASKS
 from jobsentinel.envelope import task_message
 from jobsentinel.ledger import Claim, Ledger, Refused
 
 Spoil = Callable[[redis.Redis, str], object]
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(settings.resolve_redis_url()) as client:
-        yield client
-
-
-@pytest.fixture
-def ledger(client: redis.Redis, settings: Settings) -> Ledger:
-    return Ledger(client, settings.namespace)
 
 
 def enqueue(ledger: Ledger, job_id: str, within_s: float | None = None) -> None:

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import msgpack
 import pytest
 import redis
 
-from jobsentinel import InvalidInput, QueueUnavailable, Settings
+from jobsentinel import InvalidInput, QueueUnavailable
 from jobsentinel.contract.tasks import BULK, TASKS
 from jobsentinel.envelope import task_message
 from jobsentinel.ledger import Claim, Ledger, Refused
 
 ANSWER = msgpack.packb({"answer": 1})
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(settings.resolve_redis_url()) as client:
-        yield client
-
-
-@pytest.fixture
-def ledger(client: redis.Redis, settings: Settings) -> Ledger:
-    return Ledger(client, settings.namespace)
 
 
 def enqueue(ledger: Ledger, job_id: str = "job", payload: bytes = b"payload") -> str:

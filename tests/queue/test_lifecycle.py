@@ -34,14 +34,6 @@ Handle = Callable[[Message, JobContext], Answer]
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    settings.data_dir.mkdir(parents=True)
-    database = Database.open(settings.store_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def work(
     settings: Settings, producer: Producer, database: Database
 ) -> Iterator[Callable[[Handle], JobRunner]]:
