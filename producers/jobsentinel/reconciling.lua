@@ -88,7 +88,9 @@ end
 --   -> {expired, due, resent}, or {} for all but the leader
 function operations.reconcile(owner, leader_ms, limit, max_attempts, grace_ms)
   local leader = redis.call('GET', P .. 'leader')
-  if leader and leader ~= owner then return {} end
+  -- A leader for longer than anybody can be is left from before the clock was set back.
+  local left_ms = redis.call('PTTL', P .. 'leader')
+  if leader and leader ~= owner and left_ms <= tonumber(leader_ms) then return {} end
   redis.call('SET', P .. 'leader', owner, 'PX', leader_ms)
   mend_clock()
   expire_queued(limit)

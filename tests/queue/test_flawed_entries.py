@@ -160,6 +160,14 @@ def test_a_clock_set_back_does_not_make_leases_last(ledger: Ledger, client: redi
     assert ledger.state("job") == "queued"
 
 
+def test_a_leader_from_before_the_clock_was_set_back_leads_no_more(
+    ledger: Ledger, client: redis.Redis
+) -> None:
+    client.set(f"{ledger.prefix}leader", "gone", px=7_200_000)
+
+    assert ledger.reconcile("me", leader_s=15, max_attempts=3, grace_s=60) is not None
+
+
 def test_an_answer_lost_on_its_way_is_given_again(ledger: Ledger) -> None:
     enqueue(ledger, "job")
     first = ledger.claim("job", owner="me/1", lease_s=60, max_attempts=3)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jobsentinel_workers.jobs.lifecycle import Handler
     from jobsentinel_workers.store import Database
 
+TRANSPORT = "jobsentinel_workers.redis_transport:Transport"
 RESULT_BACKEND = "jobsentinel_workers.ledger_backend:LedgerBackend"
 
 _lock = threading.Lock()
@@ -98,6 +99,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": True,
+        "broker_transport": TRANSPORT,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         # A server that refuses for now, as a replica does until it is promoted, ends no worker.

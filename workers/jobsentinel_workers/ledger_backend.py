@@ -48,9 +48,20 @@ class LedgerBackend(BaseBackend):  # type: ignore[misc]  # Celery ships no types
         self._ttl_s = settings.result_ttl_s
         self._ledger = Ledger(connect(settings.resolve_redis_url()), settings.namespace)
 
-    def store_result(self, task_id: str, result: Any, state: str, **_: Any) -> Any:
+    def store_result(
+        self,
+        task_id: str,
+        result: Any,
+        state: str,
+        traceback: Any = None,
+        request: Any = None,
+        **_: Any,
+    ) -> Any:
         """Leave everything as it is, but for the failure of what the ledger does not know."""
-        if state == states.FAILURE and len(task_id) <= MAX_ID_CHARS:
+        # A producer's message is named for its job. If the ledger has lost that job, the producer
+        # may have kept it and send it again, so it must not be noted as failed.
+        by_a_producer = request is not None and list(request.args or ())[:1] == [task_id]
+        if state == states.FAILURE and not by_a_producer and len(task_id) <= MAX_ID_CHARS:
             self._ledger.refuse(task_id, error=str(result), ttl_s=self._ttl_s)
         return result
 
