@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from worker_processes import StartWorker
 
-from jobsentinel import Producer, Settings
+from jobsentinel import JobCancelled, Producer, Settings
 from jobsentinel.contract.tasks import BULK, TRAINING
 from jobsentinel.handles import JobHandle
 from jobsentinel_workers.store import Database, runs
@@ -69,6 +69,14 @@ def step_of(job: JobHandle[object]) -> int:
     return int(report.get("step") or 0) if report.get("phase") == "training" else 0
 
 
+def two_kinds_of_rows() -> list[dict[str, str]]:
+    return [
+        {"text": f"{word} {n} {DUTIES}", "label": word}
+        for word in ("cook", "nurse")
+        for n in range(300)
+    ]
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("whom", ["parent", "group"])
 def test_training_checkpoints_and_the_next_worker_goes_on_at_that_step(
@@ -80,12 +88,7 @@ def test_training_checkpoints_and_the_next_worker_goes_on_at_that_step(
 ) -> None:
     settings = settings.model_copy(update={"encoder_path": tiny_encoder_path})
     worker = start_worker(settings, TRAINING)
-    rows = [
-        {"text": f"{word} {n} {DUTIES}", "label": word}
-        for word in ("cook", "nurse")
-        for n in range(300)
-    ]
-    job = producer.fine_tune("steady", rows, method="full", epochs=5, batch_size=2)
+    job = producer.fine_tune("steady", two_kinds_of_rows(), method="full", epochs=5, batch_size=2)
     wait_until(lambda: step_of(job) >= 3, "the run is at step 3")
 
     if whom == "parent":
@@ -115,3 +118,26 @@ def test_training_checkpoints_and_the_next_worker_goes_on_at_that_step(
     assert trained.version == 1
     assert all(step >= stopped_at for step in seen if step)  # it never began anew
     database.close()
+
+
+@pytest.mark.timeout(300)
+def test_a_training_run_that_is_cancelled_stops_at_its_step_and_leaves_nothing(
+    settings: Settings, producer: Producer, start_worker: StartWorker, tiny_encoder_path: Path
+) -> None:
+    settings = settings.model_copy(update={"encoder_path": tiny_encoder_path})
+    start_worker(settings, TRAINING)
+    job = producer.fine_tune("unwanted", two_kinds_of_rows(), method="full", batch_size=2)
+    wait_until(lambda: step_of(job) >= 3, "the run is at step 3")
+
+    assert job.cancel() == "running"
+
+    with pytest.raises(JobCancelled):
+        job.result(timeout_s=60)
+    database = Database.open(settings.store_url)
+    with database.connect() as connection:
+        run = runs.get(connection, job.job_id)
+    database.close()
+    assert run is not None
+    assert run.state == "cancelled"
+    assert not (settings.data_dir / "runs" / job.job_id).exists()
+    assert not (settings.models_dir / "unwanted").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -206,29 +208,41 @@ def test_progress_rises_to_one(model: MultiTaskBERT) -> None:
     assert fractions[-1] == pytest.approx(1.0)
 
 
-def test_a_stopped_run_goes_on_where_it_was(tiny_encoder: TextEncoder, tmp_path: Path) -> None:
-    def train(should_stop: object = None) -> MultiTaskBERT:
-        torch.manual_seed(3)
-        encoder = TextEncoder(
-            tiny_encoder.backbone, precision="fp32", max_tokens=tiny_encoder.max_tokens
-        )
-        model = create_job_matching_model(encoder, pretrained=False)
-        MultiTaskTrainer(
-            model,
-            "full",
-            epochs=3,
-            batch_size=8,
-            run_directory=tmp_path / "run",
-            should_stop=should_stop,  # type: ignore[arg-type]  # None or a function
-        ).train(make_rows(24))
-        return model
+def fully_trained(
+    tiny_encoder: TextEncoder, folder: Path, should_stop: Callable[[], bool] | None = None
+) -> MultiTaskBERT:
+    torch.manual_seed(3)
+    network = copy.deepcopy(tiny_encoder.backbone)
+    encoder = TextEncoder(network, precision="fp32", max_tokens=tiny_encoder.max_tokens)
+    model = create_job_matching_model(encoder, pretrained=False)
+    MultiTaskTrainer(
+        model, "full", epochs=3, batch_size=8, run_directory=folder, should_stop=should_stop
+    ).train(make_rows(24))
+    return model
 
+
+@pytest.mark.parametrize("stop_at", [0, 4, 6])  # three batches an epoch
+def test_a_stopped_run_ends_with_the_weights_of_one_that_was_not(
+    tiny_encoder: TextEncoder, tmp_path: Path, stop_at: int
+) -> None:
+    whole = fully_trained(tiny_encoder, tmp_path / "whole")
     steps = iter(range(1_000))
-    with pytest.raises(TrainingStopped):
-        train(lambda: next(steps) == 4)  # three batches an epoch: in the middle of the second
 
-    assert (tmp_path / "run" / "checkpoint" / "state.json").read_text() == '{"epochs_done": 1}'
-    assert train().trained_tasks
+    with pytest.raises(TrainingStopped):
+        fully_trained(tiny_encoder, tmp_path / "broken", lambda: next(steps) == stop_at)
+    resumed = fully_trained(tiny_encoder, tmp_path / "broken")
+
+    for name, weight in whole.state_dict().items():
+        assert torch.equal(weight, resumed.state_dict()[name]), name
+
+
+def test_a_stop_is_at_its_step(tiny_encoder: TextEncoder, tmp_path: Path) -> None:
+    steps = iter(range(1_000))
+
+    with pytest.raises(TrainingStopped, match="at step 4"):
+        fully_trained(tiny_encoder, tmp_path, lambda: next(steps) == 4)
+
+    assert (tmp_path / "checkpoints" / "step-00000004").is_dir()
 
 
 def test_embeddings_of_a_stopped_run_are_not_computed_again(

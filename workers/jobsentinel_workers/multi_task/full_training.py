@@ -1,24 +1,27 @@
 """Training the encoder together with the heads.
 
-After each epoch, and when asked to stop, the weights go to ``checkpoint/`` in the run folder under
-a temporary name and are renamed when complete. A resumed run goes on with the next epoch; the
-optimiser starts afresh.
+After each epoch, every `CHECKPOINT_EVERY_STEPS`, and when asked to stop, everything that the next
+step depends on goes to ``checkpoints/`` in the run folder. A resumed run goes on at that step and
+ends with the same weights, bit for bit, as one that was never stopped.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from jobsentinel_workers.encoders import EncodedText, plan_batches
+from jobsentinel_workers.fine_tuning.checkpoints import Checkpoint, CheckpointFolder
+from jobsentinel_workers.fine_tuning.random_state import (
+    get_random_state,
+    own_random_state,
+    set_random_state,
+)
 from jobsentinel_workers.multi_task.fitting import (
     Best,
     Schedule,
@@ -32,14 +35,24 @@ from jobsentinel_workers.multi_task.model import MultiTaskBERT
 from jobsentinel_workers.multi_task.run_control import (
     OnProgress,
     ShouldStop,
-    stop_if_asked,
+    TrainingStopped,
 )
 
 HEAD_RATE_FACTOR = 20.0
 """Heads start from little or nothing and may move faster than a trained encoder."""
 MAX_TOKENS_A_BATCH = 4_096
+CHECKPOINT_EVERY_STEPS = 200
 
 Rows = tuple[Sequence[EncodedText], Mapping[str, torch.Tensor]]
+
+
+@dataclass(slots=True)
+class Position:
+    """How far a run is: epochs that are over, batches of the one that is not, steps in all."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
 
 
 class FullTraining:
@@ -55,10 +68,16 @@ class FullTraining:
         self.model = model
         self.losses = losses
         self.schedule = schedule
-        self.checkpoint = None if run_directory is None else run_directory / "checkpoint"
+        self.checkpoints = (
+            None if run_directory is None else CheckpointFolder(run_directory / "checkpoints")
+        )
         self.heads = nn.ModuleDict({name: model.heads[name] for name in losses})
         self.trained = nn.ModuleDict({"network": model.network, "heads": self.heads})
         self.weights = {name: model.tasks[name].weight for name in losses}
+        self.optimiser = self._make_optimiser()
+        self.at = Position()
+        self.best = Best()
+        self.best_step: int | None = None
 
     def fit(
         self, train: Rows, validation: Rows, on_progress: OnProgress, should_stop: ShouldStop
@@ -66,55 +85,56 @@ class FullTraining:
         """Train, keep the weights of the best epoch, and return that epoch for each task.
 
         Raises:
-            TrainingStopped: ``should_stop`` said so; the run folder holds the finished epochs.
+            TrainingStopped: ``should_stop`` said so; the run folder holds the very step.
+            ConfigurationError: the run folder belongs to other rows or another schedule.
         """
-        best, first = Best(), self._resume()
-        best.update(self._validate(validation) if first else float("inf"), first - 1, self.trained)
-        optimiser = self._optimiser()
-        for epoch in range(first, self.schedule.epochs):
-            self._train_epoch(optimiser, train, epoch, on_progress, should_stop)
-            loss = self._validate(validation)
-            best.update(loss, epoch, self.trained)
-            self._save(epoch + 1)
-            on_progress(self._progress(epoch + 1.0) | {"loss": loss})
-            if epoch - best.epoch >= self.schedule.patience:
-                break
-        self.trained.load_state_dict(best.state or copy.deepcopy(self.trained.state_dict()))
+        with own_random_state(self.schedule.seed):
+            self._resume(len(train[0]), len(validation[0]))
+            while self.at.epoch < self.schedule.epochs and not self._is_stale():
+                self._train_epoch(train, on_progress, should_stop)
+                self._close_epoch(self._validate(validation), on_progress)
+        self.trained.load_state_dict(self.best.state or copy.deepcopy(self.trained.state_dict()))
         self.trained.eval()
-        return dict.fromkeys(self.losses, best.epoch + 1)
+        return dict.fromkeys(self.losses, self.best.epoch + 1)
 
-    def _train_epoch(
-        self,
-        optimiser: torch.optim.Optimizer,
-        train: Rows,
-        epoch: int,
-        on_progress: OnProgress,
-        should_stop: ShouldStop,
-    ) -> None:
+    def _is_stale(self) -> bool:
+        """Whether the last epochs have brought nothing."""
+        return self.at.epoch > 0 and self.at.epoch - 1 - self.best.epoch >= self.schedule.patience
+
+    def _close_epoch(self, loss: float, on_progress: OnProgress) -> None:
+        self.best.update(loss, self.at.epoch, self.trained)
+        if self.best.epoch == self.at.epoch:
+            self.best_step = self.at.step
+        self.at.epoch, self.at.batch = self.at.epoch + 1, 0
+        self._save()
+        on_progress(self._progress(float(self.at.epoch)) | {"loss": loss})
+
+    def _train_epoch(self, train: Rows, on_progress: OnProgress, should_stop: ShouldStop) -> None:
         self.trained.train()
-        batches = list(epoch_batches(len(train[0]), self.schedule, epoch))
-        for number, rows in enumerate(batches):
-            stop_if_asked(should_stop)
-            self._step(optimiser, [train[0][row] for row in rows.tolist()], at_rows(train[1], rows))
-            if number % 10 == 0:
-                on_progress(self._progress(epoch + number / len(batches)))
+        batches = list(epoch_batches(len(train[0]), self.schedule, self.at.epoch))
+        for rows in batches[self.at.batch :]:
+            if should_stop():
+                self._save()
+                raise TrainingStopped(f"training was stopped at step {self.at.step}")
+            self._step([train[0][row] for row in rows.tolist()], at_rows(train[1], rows))
+            if self.at.batch % 10 == 0:
+                on_progress(self._progress(self.at.epoch + self.at.batch / len(batches)))
+            self.at.batch += 1
+            self.at.step += 1
+            if self.at.step % CHECKPOINT_EVERY_STEPS == 0:
+                self._save()
         self.trained.eval()
 
-    def _step(
-        self,
-        optimiser: torch.optim.Optimizer,
-        batch: Sequence[EncodedText],
-        targets: Mapping[str, torch.Tensor],
-    ) -> None:
+    def _step(self, batch: Sequence[EncodedText], targets: Mapping[str, torch.Tensor]) -> None:
         embeddings = self.model.embed(batch)
         outputs = {name: head(embeddings) for name, head in self.heads.items()}
         loss = total_loss(outputs, targets, self.losses, self.weights)
         if loss is None:
             return
-        optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
-        optimiser.step()
+        self.optimiser.step()
 
     def _validate(self, validation: Rows) -> float:
         embeddings = embed_rows(self.model, validation[0])
@@ -128,9 +148,14 @@ class FullTraining:
 
     def _progress(self, epochs_done: float) -> dict[str, float]:
         epochs = float(self.schedule.epochs)
-        return {"fraction": epochs_done / epochs, "epoch": epochs_done, "epochs": epochs}
+        return {
+            "fraction": epochs_done / epochs,
+            "epoch": epochs_done,
+            "epochs": epochs,
+            "step": float(self.at.step),
+        }
 
-    def _optimiser(self) -> torch.optim.Optimizer:
+    def _make_optimiser(self) -> torch.optim.Optimizer:
         rate = self.schedule.learning_rate
         return torch.optim.AdamW(
             [
@@ -140,25 +165,70 @@ class FullTraining:
             weight_decay=self.schedule.weight_decay,
         )
 
-    def _save(self, epochs_done: int) -> None:
-        if self.checkpoint is None:
+    def _save(self) -> None:
+        if self.checkpoints is None:
             return
-        part = self.checkpoint.with_name(f"checkpoint.{os.getpid()}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        state = {k: v.cpu().contiguous() for k, v in self.trained.state_dict().items()}
-        save_file(state, part / "weights.safetensors")
-        (part / "state.json").write_text(json.dumps({"epochs_done": epochs_done}))
-        # A stop between the two leaves no checkpoint, and the run starts afresh: safe, if slower.
-        shutil.rmtree(self.checkpoint, ignore_errors=True)
-        part.rename(self.checkpoint)
+        if self.best_step is not None:
+            # First, because the step that follows names it.
+            self.checkpoints.save_best(self.best_step, _on_cpu(self.best.state))
+        self.checkpoints.save(
+            Checkpoint(
+                state={
+                    **asdict(self.at),
+                    "best_step": self.best_step,
+                    "best_epoch": self.best.epoch,
+                    "best_loss": None if self.best_step is None else self.best.loss,
+                    "finished": False,
+                },
+                weights=_on_cpu(self.trained.state_dict()),
+                optimiser=self._optimiser_tensors(),
+                random=get_random_state(),
+            )
+        )
 
-    def _resume(self) -> int:
-        if self.checkpoint is None or not (self.checkpoint / "state.json").is_file():
-            return 0
-        self.trained.load_state_dict(load_file(self.checkpoint / "weights.safetensors"))
-        state = json.loads((self.checkpoint / "state.json").read_text())
-        return int(state["epochs_done"])
+    def _resume(self, train_rows: int, validation_rows: int) -> None:
+        if self.checkpoints is None:
+            return
+        self.checkpoints.claim(
+            {
+                "schedule": asdict(self.schedule),
+                "tasks": sorted(self.losses),
+                "train_rows": train_rows,
+                "validation_rows": validation_rows,
+            }
+        )
+        checkpoint = self.checkpoints.latest()
+        if checkpoint is None:
+            return
+        state = checkpoint.state
+        self.at = Position(state["epoch"], state["batch"], state["step"])
+        self.trained.load_state_dict(dict(checkpoint.weights))
+        self._put_optimiser_tensors(checkpoint.optimiser)
+        set_random_state(checkpoint.random)
+        self.best_step = state["best_step"]
+        if self.best_step is not None:
+            weights = self.checkpoints.load_best(self.best_step)
+            self.best = Best(state["best_loss"], state["best_epoch"], weights)
+
+    def _optimiser_tensors(self) -> dict[str, torch.Tensor]:
+        """Return AdamW's moments and step counts, named ``weight:moment``."""
+        return {
+            f"{name}:{key}": value.detach().clone().cpu()
+            for name, weight in self.trained.named_parameters()
+            for key, value in self.optimiser.state[weight].items()
+        }
+
+    def _put_optimiser_tensors(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        weights = dict(self.trained.named_parameters())
+        for full_name, value in tensors.items():
+            name, _, key = full_name.rpartition(":")
+            # AdamW keeps its step counts on the CPU, its moments beside the weights.
+            place = "cpu" if key == "step" else weights[name].device
+            self.optimiser.state[weights[name]][key] = value.to(place)
+
+
+def _on_cpu(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
 
 @torch.inference_mode()
