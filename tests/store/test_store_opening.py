@@ -12,10 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from store_process import posting
 
-from jobsentinel.contract.errors import ConfigurationError
+from jobsentinel.contract.errors import ConfigurationError, StoreUnavailable
 from jobsentinel_workers.store import Database, engines, postings
 from jobsentinel_workers.store.migrations.upgrade import configuration
 from jobsentinel_workers.store.schema import REVISION, metadata
@@ -218,7 +218,7 @@ def test_a_writer_that_never_gets_its_turn_is_told(
 
     with (
         database.begin(),
-        pytest.raises(OperationalError, match=r"locked|lock timeout"),
+        pytest.raises(StoreUnavailable, match=r"locked|lock timeout"),
         database.begin(),
     ):
         pass

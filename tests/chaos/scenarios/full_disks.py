@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import ClassVar
 
 from ..arena import Arena
@@ -10,6 +11,9 @@ from ..conditions import Conditions
 from ..disk import filled, small_disk
 from ..scenario import OURS, Scenario
 from ..sizes import Size
+
+REFUSAL_S = 10.0
+"""For so long at most the disk stays full until a job was refused."""
 
 
 class StoreDiskFull(Scenario):
@@ -50,10 +54,18 @@ class OutboxDiskFull(Scenario):
     def harm(self, arena: Arena) -> None:
         """Stop the server at each moment, fill the disk, make room again, start the server."""
         for moment in arena.moments(arena.size.faults):
-            arena.reach(moment)
+            arena.reach(moment // 2)  # so that there are jobs left to send
             with arena.faults.outage("server and disk away"):
                 arena.server.stop()
                 with filled(arena.conditions.producer_dir):
                     arena.pause(arena.size.outage_s)
+                    self._wait_for_a_refusal(arena)
                 arena.pause(arena.size.outage_s)
                 arena.server.start()
+
+    @staticmethod
+    def _wait_for_a_refusal(arena: Arena) -> None:
+        """The sender may be far ahead of the workers, and go on only when it has lost patience."""
+        before, deadline = arena.sender.refused, time.monotonic() + REFUSAL_S
+        while arena.sender.refused == before and time.monotonic() < deadline:
+            arena.tick()
