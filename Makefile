@@ -8,10 +8,10 @@ RESULTS ?= benchmarks/results
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos clean
+.PHONY: help setup demo test check bench eval-scoring chaos clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; set PYTHON=...")'
@@ -36,6 +36,10 @@ check: $(STAMP) ## lint, types, architecture
 
 bench: $(STAMP) ## measure against the peers; results as JSON in benchmarks/results
 	@$(BIN)/python -m benchmarks --data $(DATA) --output $(RESULTS)
+
+eval-scoring: $(STAMP) ## evaluate the starter model on the open data; table here, report as HTML
+	@mkdir -p $(RESULTS)/scoring
+	@$(BIN)/python -m jobsentinel_workers.starter.evaluate --data $(DATA) --out $(RESULTS)/scoring
 
 chaos: $(STAMP) ## kill, freeze and cut everything off, beside stock Celery; some 40 minutes
 	@mkdir -p $(RESULTS)

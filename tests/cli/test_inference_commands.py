@@ -61,11 +61,63 @@ def test_score_prints_a_table_of_the_first_rows_and_a_summary(
     assert "job-1  Nurse [bold]no 1[/]" in result.stdout
     assert "job-2" not in result.stdout
     assert "Healthcare" in result.stdout
-    assert "81k (60-99k)  SCAM 87%" in result.stdout
+    assert "91%  $81k (60k–99k)  SCAM 87%      -" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "\x1b" not in result.output
     assert "5 postings scored" in result.stderr
     assert "multi-task version 3 (fp32), 5 scams suspected" in result.stderr
+
+
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_score_shows_all_four_answers_and_cuts_none(
+    run: Run, worker: Any, write_lines: Write, columns: int
+) -> None:
+    # Given a posting with a long id and title that states its pay, and a worker that answers all
+    stated = results.StatedSalary(
+        low=28.41, high=35.12, currency="CAD", period="hour", text="CA$28.41 - CA$35.12/hr"
+    )
+    more = {"stated_salary": stated, "match_quality": 1.0}
+    worker.answer(
+        score=lambda request: results.ScoreResult(
+            scores=tuple(score(item).model_copy(update=more) for item in request.postings)
+        )
+    )
+    identifier = "7f9c24e8-3b1d-4e5f-9a6b-0c1d2e3f4a5b"
+    file = write_lines({"id": identifier, "title": "Night nurse " * 20})
+
+    # When it is scored at a width
+    result = run("score", file, COLUMNS=str(columns))
+
+    # Then estimate, interval, stated pay, scam and match are whole, and the id is over its lines
+    lines = result.stdout.splitlines()
+    assert "91%  $81k (60k–99k)            SCAM 87%   100%" in lines[2]
+    assert "stated CA$28.41–35.12/hr" in lines[3]
+    assert "".join(line.split("  ")[0].strip() for line in lines[2:]) == identifier
+    assert max(map(len, lines)) <= columns
+
+
+def test_score_of_own_models_is_wider_than_the_terminal_rather_than_cut(
+    run: Run, worker: Any, write_lines: Write
+) -> None:
+    # Given answers of three models of the user's own beside those of the scoring model
+    own = {
+        f"model-{i}": results.CustomPrediction(value=123_400.0 + i, model=STAMP) for i in range(3)
+    }
+    worker.answer(
+        score=lambda request: results.ScoreResult(
+            scores=tuple(
+                score(item).model_copy(update={"custom": own}) for item in request.postings
+            )
+        )
+    )
+
+    # When they are shown in 60 columns
+    result = run("score", write_lines(posting(1)), COLUMNS="60")
+
+    # Then every figure is there
+    row = result.stdout.splitlines()[2]
+    assert "91%  $81k (60k–99k)  SCAM 87%" in row
+    assert row.split()[-3:] == ["123,400", "123,401", "123,402"]
 
 
 def test_score_as_json_prints_a_row_a_posting_in_the_order_sent(

@@ -79,7 +79,7 @@ def test_results_are_listed_newest_first_and_filtered(run: Run, database: Databa
     lines = table.stdout.splitlines()
     assert [line.split()[0] for line in lines[2:]] == ["job-3", "job-2"]
     assert "Healthcare" in lines[2]
-    assert "81k (60-99k)" in lines[2]
+    assert "$81k (60k–99k)" in lines[2]
     assert max(map(len, lines)) <= 80
     assert [row["payload"]["posting_id"] for row in rows] == ["job-1"]
     assert none.stdout == ""

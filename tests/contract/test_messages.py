@@ -20,6 +20,7 @@ from jobsentinel.contract.requests import (
     SelectRequest,
     TrainMultiTaskRequest,
 )
+from jobsentinel.contract.results import PostingScore, StatedSalary
 from jobsentinel.contract.tasks import TASKS
 
 POSTING = {"id": "a", "title": "Cook"}
@@ -195,3 +196,22 @@ def test_an_envelope_this_side_cannot_read_is_refused(
 def test_too_many_bytes_are_refused_before_they_are_read() -> None:
     with pytest.raises(InvalidInput, match=f"{limits.MAX_PAYLOAD_BYTES:,}"):
         wire.unpack(b"\x00" * (limits.MAX_PAYLOAD_BYTES + 1))
+
+
+def test_a_score_of_an_earlier_version_states_no_salary() -> None:
+    # Given a stored score from before stated salaries were read
+    stored = {"posting_id": "a", "salary_year_usd": {"value": 6e4, "low": 5e4, "high": 7e4}}
+
+    # When it is read
+    score = PostingScore.parse(stored)
+
+    # Then it states none, and is written as it was
+    assert score.stated_salary is None
+    assert dump(score) == stored | {"custom": {}}
+
+
+def test_a_stated_salary_survives_the_wire_with_its_open_end() -> None:
+    stated = StatedSalary(low=16.0, currency="USD", period="hour", low_year=33_280.0, text="$16+")
+    score = PostingScore(posting_id="a", stated_salary=stated)
+
+    assert PostingScore.parse(msgpack.unpackb(msgpack.packb(dump(score)))) == score

@@ -248,12 +248,12 @@ def test_every_guarantee_names_tests_that_exist() -> None:
 
 
 def test_make_targets_that_are_named_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
     for page in PAGES:
         text = page.read_text("utf-8")
         shell = "\n".join(block for block, _ in blocks(page, "sh"))
-        named = re.findall(r"`make (?:PYTHON=\S+ )?([a-z]+)", text)
-        named += re.findall(r"^make ([a-z]+)", shell, re.M)
+        named = re.findall(r"`make (?:PYTHON=\S+ )?([a-z-]+)", text)
+        named += re.findall(r"^make ([a-z-]+)", shell, re.M)
         assert set(named) <= targets, name_of(page)
 
 

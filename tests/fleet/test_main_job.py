@@ -65,6 +65,32 @@ def test_without_a_profile_there_is_no_match(client: Producer) -> None:
     assert score.category is not None
 
 
+def test_what_a_posting_states_is_returned_beside_the_estimate(client: Producer) -> None:
+    # Given one salary in the field, one in the text, and none
+    sent = [
+        {"id": "field", "title": "Cook", "salary": "52000-61000"},
+        {"id": "text", "title": "Cook", "description": "Pay: up to $25 an hour. 401k."},
+        {"id": "none", "title": "Cook", "description": "401k, a team of 30 since 1998."},
+    ]
+
+    # When they are scored
+    field, text, none = client.score(sent).result(timeout_s=60)
+
+    # Then each statement is there as stated and for a year, and the estimate does not know it
+    assert field.stated_salary is not None
+    assert (field.stated_salary.low, field.stated_salary.high) == (52_000, 61_000)
+    assert text.stated_salary is not None
+    assert text.stated_salary.text == "up to $25 an hour"
+    assert (text.stated_salary.low, text.stated_salary.high_year) == (None, 52_000)
+    assert (text.stated_salary.currency, text.stated_salary.period) == ("USD", "hour")
+    assert none.stated_salary is None
+    (unstated,) = client.score([{"id": "field", "title": "Cook"}]).result(timeout_s=60)
+    assert field.salary_year_usd is not None
+    assert unstated.salary_year_usd is not None
+    # Batches of other sizes round otherwise.
+    assert field.salary_year_usd.value == pytest.approx(unstated.salary_year_usd.value, rel=1e-4)
+
+
 def test_a_generator_is_drawn_on_as_results_are_read(
     client: Producer, demo_postings: list[dict[str, Any]]
 ) -> None:

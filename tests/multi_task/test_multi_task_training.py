@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from training_rows import make_rows
 
 from jobsentinel.contract.errors import ConfigurationError, InvalidInput, ModelUnavailable
 from jobsentinel_workers.encoders import TextEncoder
@@ -19,32 +18,10 @@ from jobsentinel_workers.multi_task import (
     MultiTaskTrainer,
     Task,
     TaskType,
-    TrainingStopped,
     create_job_matching_model,
     losses,
 )
 from jobsentinel_workers.multi_task.run_control import Progress
-
-KINDS = {
-    "healthcare": ("registered nurse in a hospital ward", 70_000.0),
-    "legal": ("attorney for contract law", 130_000.0),
-    "software_it": ("python developer for web services", 110_000.0),
-}
-
-
-def make_rows(count: int = 60) -> list[MultiTaskExample]:
-    """Return rows with all labels but every other salary."""
-    rows = []
-    for n in range(count):
-        category = list(KINDS)[n % 3]
-        text, salary = KINDS[category]
-        labels = {
-            "job_category": category,
-            "salary_prediction": salary * (0.9 + 0.05 * (n % 5)) if n % 2 else None,
-            "scam_detection": category == "legal",
-        }
-        rows.append(MultiTaskExample(f"{text}, vacancy {n}", labels))
-    return rows
 
 
 @pytest.fixture
@@ -108,7 +85,7 @@ def test_a_missing_label_changes_no_head(tiny_encoder: TextEncoder) -> None:
 
 
 def test_losses_count_only_labelled_rows() -> None:
-    task = Task("value", TaskType.REGRESSION)
+    task = Task("value", TaskType.QUANTILE)
     loss = losses.make_loss(task, np.array([1.0, 2.0, 3.0, np.nan]))
     outputs = torch.zeros(3, 3)
 
@@ -122,7 +99,7 @@ def test_losses_count_only_labelled_rows() -> None:
 
 def test_a_constant_answer_costs_one(tiny_encoder: TextEncoder) -> None:
     targets = np.array([0.0, 1.0, 2.0, 3.0, 4.0] * 20)
-    loss = losses.make_loss(Task("value", TaskType.REGRESSION), targets)
+    loss = losses.make_loss(Task("value", TaskType.QUANTILE), targets)
     constant = (np.quantile(targets, [0.1, 0.5, 0.9]) - loss.centre) / loss.unit
 
     outputs = torch.tensor(constant, dtype=torch.float32).expand(len(targets), 3)
@@ -208,43 +185,6 @@ def test_progress_rises_to_one(model: MultiTaskBERT) -> None:
     assert fractions[-1] == pytest.approx(1.0)
 
 
-def fully_trained(
-    tiny_encoder: TextEncoder, folder: Path, should_stop: Callable[[], bool] | None = None
-) -> MultiTaskBERT:
-    torch.manual_seed(3)
-    network = copy.deepcopy(tiny_encoder.backbone)
-    encoder = TextEncoder(network, precision="fp32", max_tokens=tiny_encoder.max_tokens)
-    model = create_job_matching_model(encoder, pretrained=False)
-    MultiTaskTrainer(
-        model, "full", epochs=3, batch_size=8, run_directory=folder, should_stop=should_stop
-    ).train(make_rows(24))
-    return model
-
-
-@pytest.mark.parametrize("stop_at", [0, 4, 6])  # three batches an epoch
-def test_a_stopped_run_ends_with_the_weights_of_one_that_was_not(
-    tiny_encoder: TextEncoder, tmp_path: Path, stop_at: int
-) -> None:
-    whole = fully_trained(tiny_encoder, tmp_path / "whole")
-    steps = iter(range(1_000))
-
-    with pytest.raises(TrainingStopped):
-        fully_trained(tiny_encoder, tmp_path / "broken", lambda: next(steps) == stop_at)
-    resumed = fully_trained(tiny_encoder, tmp_path / "broken")
-
-    for name, weight in whole.state_dict().items():
-        assert torch.equal(weight, resumed.state_dict()[name]), name
-
-
-def test_a_stop_is_at_its_step(tiny_encoder: TextEncoder, tmp_path: Path) -> None:
-    steps = iter(range(1_000))
-
-    with pytest.raises(TrainingStopped, match="at step 4"):
-        fully_trained(tiny_encoder, tmp_path, lambda: next(steps) == 4)
-
-    assert (tmp_path / "checkpoints" / "step-00000004").is_dir()
-
-
 def test_embeddings_of_a_stopped_run_are_not_computed_again(
     model: MultiTaskBERT, tmp_path: Path
 ) -> None:
@@ -286,5 +226,5 @@ def test_a_task_with_too_few_labels_is_named_not_trained(model: MultiTaskBERT) -
 
 
 def test_an_unknown_method_is_refused(model: MultiTaskBERT) -> None:
-    with pytest.raises(ConfigurationError, match="lora"):
-        MultiTaskTrainer(model, "lora")  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(ConfigurationError, match="head, top2, full, lora"):
+        MultiTaskTrainer(model, "adapters")  # type: ignore[arg-type]  # wrong on purpose

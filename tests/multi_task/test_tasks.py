@@ -67,3 +67,62 @@ def test_a_task_survives_json() -> None:
 def test_a_contradictory_task_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         Task(**fields)  # type: ignore[arg-type]  # wrong on purpose
+
+
+TAGS = Task("tags", TaskType.MULTILABEL, classes=("night", "day", "remote"))
+
+
+@pytest.mark.parametrize(
+    ("label", "target"),
+    [("day", [0, 1, 0]), (("remote", "night"), [1, 0, 1]), ([], [0, 0, 0])],
+)
+def test_several_classes_can_be_right_at_once(label: object, target: list[int]) -> None:
+    found = TAGS.to_target(label)  # type: ignore[arg-type]  # of any kind
+
+    assert np.asarray(found).tolist() == target
+
+
+def test_a_missing_label_of_several_classes_is_a_row_of_nan() -> None:
+    assert np.isnan(TAGS.to_target(None)).tolist() == [True, True, True]
+
+
+@pytest.mark.parametrize("label", [3.0, True, ("day", "dusk"), "dusk"])
+def test_classes_that_are_none_of_the_tasks_are_refused(label: object) -> None:
+    with pytest.raises(InvalidInput, match=r"labels\.tags"):
+        TAGS.to_target(label)  # type: ignore[arg-type]  # wrong on purpose
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"name": "size", "type": "sorting"}, "tasks.type"),
+        ({"type": "binary"}, "tasks.name"),
+        ({"name": "size", "type": "binary", "colour": "red"}, "tasks.colour"),
+        ({"name": "size", "type": "binary", "loss": "huber"}, "tasks.size.loss"),
+        ({"name": "size", "type": "binary", "transform": "log"}, "tasks.size.transform"),
+        ({"name": "size", "type": "regression", "base_rate": 0.1}, "tasks.size.base_rate"),
+        ({"name": "size", "type": "binary", "precision": 1.5}, "tasks.size.precision"),
+        ({"name": "size", "type": "binary", "weight": 0.0}, "tasks.size.weight"),
+        ({"name": "size", "type": "binary", "words": "all"}, "tasks.size.words"),
+        ({"name": "n", "type": "regression", "minimum": 2.0, "maximum": 1.0}, "tasks.n.minimum"),
+    ],
+)
+def test_a_task_described_wrongly_is_refused_by_field(
+    fields: dict[str, object], problem: str
+) -> None:
+    with pytest.raises(InvalidInput, match=problem):
+        Task.from_json(fields)
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs", "loss"),
+    [
+        (CATEGORY, 20, "cross_entropy"),
+        (SALARY, 3, "pinball"),
+        (SCAM, 1, "binary_cross_entropy"),
+        (MATCH, 1, "huber"),
+        (TAGS, 3, "binary_cross_entropy"),
+    ],
+)
+def test_the_type_says_how_many_outputs_and_which_loss(task: Task, outputs: int, loss: str) -> None:
+    assert (task.output_dim, task.learns_by) == (outputs, loss)

@@ -11,8 +11,8 @@ import torch
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
 from jobsentinel_workers.encoders import SequenceModel, ThreadTokenizer, load_backbone, pad_batch
+from jobsentinel_workers.encoders.adapters import AdaptedLinear, add_adapters
 from jobsentinel_workers.reranking import CrossEncoderReranker, Fusion, PairLimits
-from jobsentinel_workers.reranking.adapters import AdaptedLinear, add_adapters
 from jobsentinel_workers.reranking.cross_encoder import save_reranker, update_fusion
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 

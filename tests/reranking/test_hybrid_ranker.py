@@ -17,6 +17,7 @@ from jobsentinel_workers.encoders import (
     load_backbone,
     run_directly,
 )
+from jobsentinel_workers.encoders.adapters import add_adapters
 from jobsentinel_workers.reranking import (
     Candidate,
     CrossEncoderReranker,
@@ -24,7 +25,6 @@ from jobsentinel_workers.reranking import (
     HybridRanker,
     PairLimits,
 )
-from jobsentinel_workers.reranking.adapters import add_adapters
 from jobsentinel_workers.reranking.cross_encoder import save_reranker
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 

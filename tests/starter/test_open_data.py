@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from jobsentinel_workers.encoders import TextEncoder, load_backbone, run_directly
-from jobsentinel_workers.starter import open_data, salary_data, scam_data
+from jobsentinel_workers.starter import function_data, open_data, salary_data, scam_data
 from jobsentinel_workers.starter.build_reranker import read_ranking_data
 from jobsentinel_workers.starter.category_data import (
     CATEGORIES,
@@ -164,6 +164,40 @@ def test_scams_lose_their_profile_their_copies_and_their_entities(
     assert all("PROFILE" not in row.text and "money & more" in row.text for row in scams.rows)
 
 
+def test_a_posting_in_full_has_its_profile_and_keeps_its_description(data: Path) -> None:
+    scams = scam_data.ScamData(open_data.read_emscad(data), [0, 0, 1])
+
+    rows = scams.in_full().rows
+
+    assert all("PROFILE" in row.text and row.text.endswith(row.description) for row in rows)
+    assert all(row.text.startswith(row.title) for row in rows)
+
+
+def test_facts_on_one_line_are_those_of_the_posting() -> None:
+    rows = [open_data.PostingRow(f"Nurse {n}", f"Nurse {n}\nBoston · Full-time") for n in range(40)]
+
+    lines = salary_data.on_one_line(rows, 0.5, seed=1)
+
+    assert 5 < len(lines) < 35
+    assert all("\n" not in row.text and "Boston Full-time" in row.text for row in lines)
+    assert lines == salary_data.on_one_line(rows, 0.5, seed=1)
+
+
+def test_functions_are_learnt_from_titles_and_from_what_stands_below_them() -> None:
+    known = open_data.PostingRow("Nurse", "Nurse\nBoston", functions=("Health Care Provider",))
+    bare = open_data.PostingRow("Clerk", "Clerk", functions=("Administrative", "Other"))
+    unknown = open_data.PostingRow("Pilot", "Pilot\nReno")
+
+    titles = function_data.title_rows([known, bare, unknown])
+    texts = function_data.text_rows([known, bare, unknown])
+
+    assert [row.text for row in titles] == ["Nurse", "Clerk"]
+    assert [row.text for row in texts] == ["Nurse\nBoston"]
+    task = function_data.functions_task()
+    assert len(task.classes) == 35
+    assert np.asarray(task.to_target(titles[1].labels[function_data.TASK])).sum() == 2
+
+
 def test_folds_keep_copies_together() -> None:
     rows = [open_data.PostingRow(str(n), str(n)) for n in range(20)]
     data = scam_data.ScamData(rows, [n // 4 for n in range(20)])
@@ -188,7 +222,7 @@ def test_bare_titles_are_lent_descriptions(data: Path, tiny_encoder: TextEncoder
     bare = [row for row in salary_data.salary_postings(data) if not row.description][:10]
     descriptions = salary_data.Descriptions(postings, [], tiny_encoder, run_directly)
 
-    lent = descriptions.lend(bare, 1.0, np.random.default_rng(0))
+    lent = descriptions.lend(bare, 1.0, seed=0)
 
     assert lent
     assert all(row.text.startswith(row.title) and row.description for row in lent)
@@ -250,11 +284,11 @@ def test_ordinary_postings_join_the_scam_data_as_groups_of_their_own(data: Path)
     scams = scam_data.ScamData(open_data.read_emscad(data), [0, 0, 1])
 
     ordinary = scam_data.presumably_legitimate(postings, open_data.read_onet(data)[:2], seed=1)
-    joined = scams.with_excerpts(1).plus(ordinary)
+    joined = scams.with_variants(1).plus(ordinary)
 
     assert len(ordinary) == 4 + 4 + 2
     assert not any(row.fraudulent for row in ordinary)
-    assert joined.groups[:6] == [0, 0, 1, 0, 0, 1]
+    assert joined.groups[:9] == [0, 0, 1] * 3
     assert len(set(joined.groups)) == 2 + len(ordinary)
 
 

@@ -1,7 +1,7 @@
 """How answers are printed: JSON for programs, tables for people, both safe to show.
 
 Text from postings is never read as markup, and tables keep to the width of the terminal, or to 80
-columns where there is none.
+columns where there is none, unless their figures need more.
 """
 
 from __future__ import annotations
@@ -58,11 +58,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     """
     cells = [[_cell(value) for value in row] for row in rows]
     needed = [
-        max([len(name.lstrip(">~")), *(row[i].cell_len for row in cells)])
+        max([len(name.lstrip(">~")), *(_width(row[i]) for row in cells)])
         for i, name in enumerate(columns)
     ]
     made = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for name, width in zip(columns, _fitted(columns, needed), strict=True):
+    widths = _fitted(columns, needed)
+    for name, width in zip(columns, widths, strict=True):
         made.add_column(
             Text(name.lstrip(">~")),
             justify="right" if name.startswith(">") else "left",
@@ -72,11 +73,15 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         )
     for row in cells:
         made.add_row(*row)
-    print_whole(made)
+    print_whole(made, at_least=sum(widths) + _GAP * (len(columns) - 1))
 
 
 def _cell(value: object) -> Text:
     return value if isinstance(value, Text) else Text(shown(value))
+
+
+def _width(cell: Text) -> int:
+    return max(line.cell_len for line in cell.split("\n", allow_blank=True))
 
 
 def _fitted(columns: Sequence[str], needed: Sequence[int]) -> list[int]:
@@ -102,9 +107,13 @@ def print_facts(facts: Mapping[str, object]) -> None:
     print_whole(made)
 
 
-def print_whole(made: Table) -> None:
-    """Print a table without the blanks that fill its lines up."""
+def print_whole(made: Table, *, at_least: int = 0) -> None:
+    """Print a table without the blanks that fill its lines up.
+
+    It is ``at_least`` so wide, beyond the terminal if need be: a cut figure is a wrong one.
+    """
     console = Console(highlight=False, markup=False, emoji=False)
+    console.width = max(console.width, at_least)
     with console.capture() as captured:
         console.print(made)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
@@ -134,11 +143,6 @@ def printable(text: str) -> str:
 def percent(probability: float) -> str:
     """Return a probability as whole percent."""
     return f"{probability:.0%}"
-
-
-def thousands(amount: float) -> str:
-    """Return an amount of money in thousands."""
-    return f"{amount / 1000:,.0f}k"
 
 
 def plural(count: int, noun: str) -> str:

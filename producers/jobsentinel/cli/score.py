@@ -146,13 +146,16 @@ def command(
 
 def _print_table(tally: Tally) -> None:
     custom = sorted({name for score in tally.first for name in score.custom})
-    matched = any(score.match_quality is not None for score in tally.first)
     rows = [
-        [score.posting_id, tally.titles.get(score.posting_id), *predicted(score, matched, custom)]
+        [
+            score.posting_id,
+            tally.titles.get(score.posting_id),
+            *predicted(score, True, custom, with_stated=True),
+        ]
         for score in tally.first
     ]
     if rows:
-        print_table(["id", "~title", *prediction_columns(matched, custom)], rows)
+        print_table(["~~id", "~title", *prediction_columns(True, custom)], rows)
 
 
 def _summary(tally: Tally) -> str:

@@ -19,11 +19,13 @@ from jobsentinel.contract.requests import (
     ClassificationRow,
     FineTuneMethod,
     FineTuneTask,
+    MultiTaskMethod,
     MultiTaskRow,
     RegressionRow,
     SimilarityRow,
 )
 from jobsentinel.contract.results import TrainResult
+from jobsentinel.contract.task_specs import TaskSpec
 from jobsentinel.handles import JobHandle
 from jobsentinel.producer import Producer
 
@@ -86,18 +88,42 @@ def fine_tune(session: Session, /, name: str, file: Path, task: str, **options: 
 @click.argument("file", type=INPUT_FILE, required=False)
 @click.option(
     "--method",
-    type=click.Choice(("head", "full")),
-    help="What is trained: the heads alone (default), or the encoder too.",
+    type=click.Choice(get_args(MultiTaskMethod)),
+    help="What is trained: the heads alone (default), the encoder's top two layers too, low-rank "
+    "changes to all layers, or everything.",
 )
+@click.option(
+    "--tasks",
+    "tasks_file",
+    type=INPUT_FILE,
+    help="Questions of your own: one a line, as JSON with name, type and, of classes, classes.",
+)
+@click.option(
+    "--weighting",
+    type=click.Choice(("equal", "uncertainty")),
+    help="How the tasks' losses add up: alike (default), or by learnt weights.",
+)
+@click.option("--no-compare", is_flag=True, help="Do not train each task by itself to compare.")
 @_training_options
 @pass_session
-def multi_task(session: Session, /, file: Path | None, **options: Any) -> int:
+def multi_task(
+    session: Session,
+    /,
+    file: Path | None,
+    tasks_file: Path | None,
+    no_compare: bool,
+    **options: Any,
+) -> int:
     """Train the scoring model on the rows in FILE, or on the labels stored so far.
 
     A row has a text and one or more of category, salary_year_usd, scam (true or false) and match
-    (0 to 1).
+    (0 to 1); answers to questions of your own stand under labels, by the question's name.
     """
     rows = None if file is None else _rows(file, MultiTaskRow)
+    if tasks_file is not None:
+        options["tasks"] = _rows(tasks_file, TaskSpec)
+    if no_compare:
+        options["compare"] = False
     return _run(session, lambda producer, given: producer.train_multi_task(rows, **given), options)
 
 
@@ -176,9 +202,11 @@ def _print(result: TrainResult, as_json: bool) -> None:
                 "in service": result.promoted,
                 "run": result.run_id,
                 "took": f"{result.seconds:.1f} s",
-                **result.metrics,
+                **({} if result.report else result.metrics),
             }
         )
+        if result.report:
+            click.echo(f"\n{result.report}", nl=False)
     if not result.promoted:
         complain(
             f"put it into service: `jobsentinel models promote {result.model} {result.version}`"

@@ -17,10 +17,12 @@ from jobsentinel.contract.base import (
     first_duplicate,
 )
 from jobsentinel.contract.postings import Candidate, Label, Posting, Sample, label_problem
+from jobsentinel.contract.task_specs import TaskLabel, TaskSpec
 
 Strategy = Literal["uncertainty", "margin", "entropy", "diversity", "hybrid", "random"]
 FineTuneTask = Literal["classification", "regression", "similarity"]
 FineTuneMethod = Literal["head", "top2", "full"]
+MultiTaskMethod = Literal["head", "top2", "full", "lora"]
 
 
 def _require_unique(ids: list[str], field: str) -> None:
@@ -113,13 +115,15 @@ class SimilarityRow(Message):
 
 
 class MultiTaskRow(Message):
-    """One text with those of the four labels that are known."""
+    """One text with those of the labels that are known."""
 
     text: FilledText
     category: str | None = None
     salary_year_usd: float | None = None
     scam: bool | None = None
     match: float | None = None
+    labels: dict[str, TaskLabel] = Field(default_factory=dict)
+    """Answers to further questions that the model has, by the task's name."""
 
     @model_validator(mode="after")
     def _labels_fit(self) -> Self:
@@ -130,8 +134,8 @@ class MultiTaskRow(Message):
             "match": self.match,
         }
         known = {kind: value for kind, value in labels.items() if value is not None}
-        if not known:
-            raise fault("category", "salary_year_usd, scam and match are all absent; give one")
+        if not known and not self.labels:
+            raise fault("category", "and all other labels are absent; give one")
         for kind, value in known.items():
             if problem := label_problem(kind, value):
                 raise fault("salary_year_usd" if kind == "salary" else kind, problem)
@@ -209,4 +213,20 @@ class TrainMultiTaskRequest(_Training):
 
     name: ModelName = "multi-task"
     rows: Annotated[Items[MultiTaskRow], _Rows] | None = None
-    method: Literal["head", "full"] = "head"
+    tasks: Items[TaskSpec] = ()
+    """Questions of the user's own, added to the model if it does not have them yet."""
+    method: MultiTaskMethod = "head"
+    weighting: Literal["equal", "uncertainty"] = "equal"
+    class_weights: Literal["sqrt", "balanced", "none"] = "sqrt"
+    accumulate: Annotated[int, Field(ge=1, le=1_024)] = 1
+    compare: bool = True
+    """Also train each task by itself, to tell what learning together does to it."""
+
+    @model_validator(mode="after")
+    def _tasks_and_weighting_fit(self) -> Self:
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            raise fault("tasks", "must not have two of one name")
+        if self.method == "head" and self.weighting != "equal":
+            raise fault("weighting", "must be equal for the method head, whose tasks share nothing")
+        return self

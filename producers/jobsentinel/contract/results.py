@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,22 @@ class SalaryPrediction(Message):
     high: float
 
 
+class StatedSalary(Message):
+    """The salary in a posting's own words, as stated and a year; no currency is converted.
+
+    One figure stands at both ends. "Up to" leaves ``low`` absent, "from" ``high``; ``currency`` is
+    an ISO 4217 code, absent where none is stated.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    currency: str | None = None
+    period: Literal["hour", "day", "week", "month", "year"]
+    low_year: float | None = None
+    high_year: float | None = None
+    text: str
+
+
 class ScamPrediction(Message):
     """How probable a scam is, and whether that reaches the threshold chosen on validation data."""
 
@@ -56,6 +72,8 @@ class PostingScore(Message):
     posting_id: str
     category: CategoryPrediction | None = None
     salary_year_usd: SalaryPrediction | None = None
+    stated_salary: StatedSalary | None = None
+    """Read from the posting; the models never see it."""
     scam: ScamPrediction | None = None
     match_quality: Probability | None = None
     custom: dict[str, CustomPrediction] = Field(default_factory=dict)
@@ -130,3 +148,5 @@ class TrainResult(Message):
     promoted: bool
     metrics: dict[str, float]
     seconds: Annotated[float, Field(ge=0)]
+    report: str = ""
+    """The evaluation on rows set apart as a plain-text table; empty where there is none."""

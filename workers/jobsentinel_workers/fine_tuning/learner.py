@@ -8,14 +8,19 @@ from typing import Final
 import torch
 from torch import nn
 
-from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
+from jobsentinel.contract.errors import InvalidInput
+from jobsentinel_workers.encoders.layers import top_layers
 from jobsentinel_workers.fine_tuning.config import FineTuningConfig
 from jobsentinel_workers.fine_tuning.heads import task_loss
+from jobsentinel_workers.fine_tuning.learning_rate import rate_factor
 from jobsentinel_workers.fine_tuning.model import FineTunedBERT
+from jobsentinel_workers.fine_tuning.optimiser_state import (
+    get_optimiser_state,
+    put_optimiser_state,
+)
 
 Tensors = dict[str, torch.Tensor]
 
-WARMUP_SHARE: Final = 0.1
 MAX_GRADIENT_NORM: Final = 1.0
 HEAD_SPEED: Final = 20.0
 """A new head over a pretrained encoder learns this many times faster than the encoder."""
@@ -87,33 +92,16 @@ class Learner:
 
     def optimiser_state(self) -> Tensors:
         """Return AdamW's moments and step counts, named ``weight:moment``."""
-        return {
-            f"{name}:{key}": value.detach().clone().cpu()
-            for name, weight in self.weights.items()
-            for key, value in self.optimiser.state[weight].items()
-        }
+        return get_optimiser_state(self.optimiser, self.weights)
 
     def put_optimiser_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Set what ``optimiser_state`` gave."""
-        for full_name, value in tensors.items():
-            name, _, key = full_name.rpartition(":")
-            weight = self.weights[name]
-            # AdamW keeps its step counts on the CPU, its moments beside the weights.
-            place = "cpu" if key == "step" else weight.device
-            self.optimiser.state[weight][key] = value.to(place)
+        put_optimiser_state(self.optimiser, self.weights, tensors)
 
     def _rate_of(self, name: str) -> float:
         rate = self.config.schedule.learning_rate
         faster = self.config.trains_encoder and name.startswith("head.")
         return rate * HEAD_SPEED if faster else rate
-
-
-def rate_factor(step: int, total_steps: int) -> float:
-    """Return the share of the learning rate at ``step`` (from 0): up, then down to zero."""
-    warmup = max(1, round(WARMUP_SHARE * total_steps))
-    if step < warmup:
-        return (step + 1) / warmup
-    return max(0.0, (total_steps - step) / max(1, total_steps - warmup))
 
 
 def trained_layers(model: FineTunedBERT) -> list[nn.Module]:
@@ -123,13 +111,7 @@ def trained_layers(model: FineTunedBERT) -> list[nn.Module]:
         return []
     if model.config.method == "full":
         return [network]
-    stacks = [module for module in network.modules() if isinstance(module, nn.ModuleList)]
-    layers = max((list(stack) for stack in stacks), key=len, default=[])
-    if len(layers) < TOP_LAYERS:
-        raise ModelUnavailable(
-            "the encoder has no two layers to train: use the method head or full"
-        )
-    return layers[-TOP_LAYERS:]
+    return top_layers(network, TOP_LAYERS)
 
 
 def _named_weights(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +11,15 @@ from jobsentinel.contract.postings import Posting
 from jobsentinel_workers.encoders import Runner, SequenceModel
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.embeddings import Embedded, embed
+from jobsentinel_workers.inference.posting_scores import (
+    custom_prediction,
+    posting_score,
+)
 from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.models_in_service import SCORING
 from jobsentinel_workers.multi_task import MultiTaskPredictor, scored_text
 from jobsentinel_workers.store import Database
 
-Prediction = Mapping[str, Any]
 CustomPredictions = list[dict[str, results.CustomPrediction]]
 
 
@@ -65,7 +67,7 @@ class Scoring:
         predictions = self._predict(request, own, profile, texts)
         custom = self._custom(request, texts, own)
         scores = [
-            _posting_score(posting.id, prediction, extra, served.stamp)
+            posting_score(posting, prediction, extra, served.stamp)
             for posting, prediction, extra in zip(
                 request.postings, predictions, custom, strict=True
             )
@@ -108,62 +110,5 @@ class Scoring:
                 raise InvalidInput("models", f"has {name!r}, which compares texts and scores none")
             predictions = self._ask(served.model, texts, own)
             for answer, prediction in zip(answers, predictions, strict=True):
-                answer[name] = results.CustomPrediction(
-                    label=prediction.get("class"),
-                    probability=prediction.get("probability"),
-                    value=prediction.get("value"),
-                    model=served.stamp,
-                )
+                answer[name] = custom_prediction(prediction, served.stamp)
         return answers
-
-
-def _posting_score(
-    posting_id: str,
-    prediction: Prediction,
-    custom: dict[str, results.CustomPrediction],
-    stamp: results.ModelStamp,
-) -> results.PostingScore:
-    return results.PostingScore(
-        posting_id=posting_id,
-        category=_category(prediction.get("job_category")),
-        salary_year_usd=_salary(prediction.get("salary_prediction")),
-        scam=_scam(prediction.get("scam_detection")),
-        match_quality=_match(prediction.get("match_quality")),
-        custom=custom,
-        model=stamp if prediction else None,
-    )
-
-
-def _category(answer: Prediction | None) -> results.CategoryPrediction | None:
-    if answer is None:
-        return None
-    return results.CategoryPrediction(
-        label=answer["class"],
-        probability=_unit(answer["probability"]),
-        probabilities=answer["probabilities"],
-    )
-
-
-def _salary(answer: Prediction | None) -> results.SalaryPrediction | None:
-    if answer is None:
-        return None
-    return results.SalaryPrediction(value=answer["value"], low=answer["low"], high=answer["high"])
-
-
-def _scam(answer: Prediction | None) -> results.ScamPrediction | None:
-    if answer is None:
-        return None
-    return results.ScamPrediction(
-        probability=_unit(answer["probability"]),
-        is_scam=answer["prediction"],
-        threshold=_unit(answer["threshold"]),
-    )
-
-
-def _match(answer: Prediction | None) -> float | None:
-    return None if answer is None else _unit(answer["value"])
-
-
-def _unit(value: float) -> float:
-    """Rounding in float32 can put a probability a hair outside 0 to 1."""
-    return min(1.0, max(0.0, float(value)))

@@ -25,9 +25,9 @@ class Calibration:
 
     Attributes:
         temperature: divides a classifier's logits (Guo et al. 2017).
-        slope: multiplies a binary logit (Platt 1999).
+        slope: multiplies a yes-or-no logit (Platt 1999).
         intercept: added to it afterwards.
-        threshold: a binary probability from which the answer is yes.
+        threshold: a yes-or-no probability from which the answer is yes.
         centre: mean of a regression's targets.
         unit: standard deviation of a regression's targets.
         margin: widens the interval on both sides, in targets (Romano et al. 2019).
@@ -80,14 +80,32 @@ def prior_weights(targets: FloatArray, base_rate: float | None) -> FloatArray:
     return np.where(targets > 0.5, base_rate / positives, (1 - base_rate) / (1 - positives))
 
 
-def fit_threshold(probabilities: FloatArray, targets: FloatArray, weights: FloatArray) -> float:
-    """Return the probability from which answering yes has the highest weighted F1."""
+def fit_threshold(
+    probabilities: FloatArray,
+    targets: FloatArray,
+    weights: FloatArray,
+    precision: float | None = None,
+) -> float:
+    """Return the probability from which to answer yes.
+
+    With ``precision``, the lowest one from which so large a weighted share of the yes answers is
+    right, or the one with the highest share where none reaches it; without, that of the highest
+    weighted F1.
+    """
     candidates = np.unique(probabilities)
-    scores = [_f1(probabilities >= t, targets > 0.5, weights) for t in candidates]
-    best = int(np.argmax(scores))
+    measure = _f1 if precision is None else _precision
+    scores = np.array([measure(probabilities >= t, targets > 0.5, weights) for t in candidates])
+    reached = np.flatnonzero(scores >= precision) if precision is not None else np.zeros(0, int)
+    best = int(reached[0]) if len(reached) else int(np.argmax(scores))
     # Half-way to the next lower score: the threshold then does not sit on a validation row.
     below = candidates[best - 1] if best else candidates[best]
     return float((candidates[best] + below) / 2)
+
+
+def _precision(
+    predicted: npt.NDArray[np.bool_], actual: npt.NDArray[np.bool_], weights: FloatArray
+) -> float:
+    return float(weights[predicted & actual].sum() / weights[predicted].sum())
 
 
 def _f1(
@@ -106,6 +124,6 @@ def fit_margin(lows: FloatArray, highs: FloatArray, targets: FloatArray) -> floa
 
 
 def to_probability(logits: FloatArray, calibration: Calibration) -> FloatArray:
-    """Return calibrated probabilities of yes for (n,) logits."""
+    """Return calibrated probabilities of yes for logits of any shape."""
     probabilities: FloatArray = expit(calibration.slope * logits + calibration.intercept)
     return probabilities

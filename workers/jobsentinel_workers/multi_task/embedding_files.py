@@ -5,22 +5,22 @@ A run that was stopped while embedding goes on with the chunks it has.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 
 from jobsentinel.contract.text import content_hash
 from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel
+from jobsentinel_workers.multi_task.chunk_files import chunk_bounds, keep_chunk, read_chunk
 from jobsentinel_workers.multi_task.run_control import (
     OnProgress,
     ShouldStop,
     stop_if_asked,
 )
 
-ROWS_A_CHUNK = 256
+SHARE_OF_RUN = 0.9
+"""How much of a run over fixed embeddings is the embedding."""
 
 
 def embed_all(
@@ -38,16 +38,11 @@ def embed_all(
         TrainingStopped: ``should_stop`` said so; what was computed stays in ``folder``.
     """
     parts = [np.zeros((0, encoder.output_dim), dtype=np.float32)]
-    for start, chunk in _chunks(texts):
+    for start, end in chunk_bounds(len(texts)):
         stop_if_asked(should_stop)
-        parts.append(_embed_chunk(encoder, chunk, runner, folder))
-        on_progress({"fraction": 0.9 * (start + len(chunk)) / len(texts)})
+        parts.append(_embed_chunk(encoder, texts[start:end], runner, folder))
+        on_progress({"fraction": SHARE_OF_RUN * end / len(texts)})
     return np.concatenate(parts)
-
-
-def _chunks(texts: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
-    for start in range(0, len(texts), ROWS_A_CHUNK):
-        yield start, texts[start : start + ROWS_A_CHUNK]
 
 
 def _embed_chunk(
@@ -55,14 +50,7 @@ def _embed_chunk(
 ) -> FloatArray:
     if folder is None:
         return runner(encoder, chunk)
-    # The name holds the model and the texts: another encoder or other rows never match.
     key = content_hash("\x1f".join((encoder.model_id, encoder.precision, *chunk)))
     path = folder / "embeddings" / f"{key}.safetensors"
-    if path.is_file():
-        return np.asarray(load_file(path)["embeddings"], dtype=np.float32)
-    embeddings = runner(encoder, chunk)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    save_file({"embeddings": np.ascontiguousarray(embeddings)}, part)
-    part.replace(path)
-    return embeddings
+    keep_chunk(path, (len(chunk), encoder.output_dim), lambda: runner(encoder, chunk))
+    return np.asarray(read_chunk(path), dtype=np.float32)

@@ -9,48 +9,60 @@ import numpy as np
 import numpy.typing as npt
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel.contract.text import content_hash
+from jobsentinel_workers.multi_task.losses import known_rows
 from jobsentinel_workers.multi_task.tasks import Label, Task
 
 MIN_LABELS = 8
 """A task with fewer labels is not trained; the metrics say how many it had."""
 
 Targets = dict[str, npt.NDArray[np.float64]]
-"""By task: (n,) class positions, 0/1 or values; NaN where a label is missing."""
+"""By task: (n,) class positions, 0/1 or values, or (n, c) of 0/1; NaN where a label is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class MultiTaskExample:
-    """A text with what is known about it; a label that is missing, None or NaN is not learnt."""
+    """A text with what is known about it; a label that is missing, None or NaN is not learnt.
+
+    A task with several right classes at once takes a sequence of their names, also an empty one.
+    """
 
     text: str
     labels: Mapping[str, Label | None] = field(default_factory=dict)
 
 
-def to_targets(rows: Sequence[MultiTaskExample], tasks: Mapping[str, Task]) -> Targets:
+def to_targets(
+    rows: Sequence[MultiTaskExample], tasks: Mapping[str, Task], field: str = "rows"
+) -> Targets:
     """Return the targets of ``rows`` for each of ``tasks``.
 
     Raises:
-        InvalidInput: a label is of the wrong kind, out of bounds or of an unknown task.
+        InvalidInput: a text is empty, or a label is of the wrong kind, out of bounds or of an
+            unknown task; ``field`` and the position say which.
     """
     for position, row in enumerate(rows):
-        unknown = sorted(set(row.labels) - set(tasks))
-        if unknown:
-            known = ", ".join(tasks)
-            raise InvalidInput(f"rows.{position}.labels.{unknown[0]}", f"is none of {known}")
+        _check(row, tasks, f"{field}.{position}")
     return {
         name: np.array(
-            [_target(task, row, position) for position, row in enumerate(rows)], dtype=np.float64
-        )
+            [_target(task, row, f"{field}.{position}") for position, row in enumerate(rows)],
+            dtype=np.float64,
+        ).reshape(len(rows), *task.target_shape)
         for name, task in tasks.items()
     }
 
 
-def _target(task: Task, row: MultiTaskExample, position: int) -> float:
+def _check(row: MultiTaskExample, tasks: Mapping[str, Task], field: str) -> None:
+    if not isinstance(row.text, str) or not row.text.strip():
+        raise InvalidInput(f"{field}.text", f"must be text that is not empty, not {row.text!r:.60}")
+    unknown = sorted(set(row.labels) - set(tasks))
+    if unknown:
+        raise InvalidInput(f"{field}.labels.{unknown[0]}", f"is none of {', '.join(tasks)}")
+
+
+def _target(task: Task, row: MultiTaskExample, field: str) -> float | npt.NDArray[np.float64]:
     try:
         return task.to_target(row.labels.get(task.name))
     except InvalidInput as error:
-        raise InvalidInput(f"rows.{position}.{error.field}", error.problem) from None
+        raise InvalidInput(f"{field}.{error.field}", error.problem) from None
 
 
 def trainable(targets: Targets) -> list[str]:
@@ -59,34 +71,33 @@ def trainable(targets: Targets) -> list[str]:
     Raises:
         InvalidInput: no task has.
     """
-    names = [name for name, values in targets.items() if _teaches(values)]
+    lacking = {name: _lack(values) for name, values in targets.items()}
+    names = [name for name, lack in lacking.items() if lack is None]
     if not names:
+        why = "; ".join(f"{name} has {lack}" for name, lack in lacking.items())
         raise InvalidInput(
             "rows",
-            f"teach nothing: no task has {MIN_LABELS} labels with at least two different values",
+            f"teach nothing: no task has {MIN_LABELS} labels with at least two different values "
+            f"({why})",
         )
     return names
 
 
-def _teaches(values: npt.NDArray[np.float64]) -> bool:
-    known = values[~np.isnan(values)]
-    return len(known) >= MIN_LABELS and len(np.unique(known)) > 1
+def _lack(values: npt.NDArray[np.float64]) -> str | None:
+    """Return why a task cannot be learnt from (n,) or (n, c) targets, None where it can."""
+    known = values[known_rows(values)]
+    if len(known) < MIN_LABELS:
+        return f"{len(known)} labels"
+    return f"{len(known)} labels, all the same" if (known == known[0]).all() else None
 
 
-def hold_out(
-    rows: Sequence[MultiTaskExample], share: float, seed: int
-) -> tuple[list[MultiTaskExample], list[MultiTaskExample]]:
-    """Return ``rows`` in a part to train on and a part to validate with.
-
-    Rows with one text go to one side, or the validation would contain what was learnt.
-    """
-    texts = list(dict.fromkeys(content_hash(row.text) for row in rows))
-    order = np.random.default_rng(seed).permutation(len(texts))
-    apart = {texts[n] for n in order[: max(1, round(share * len(texts)))]}
-    return (
-        [row for row in rows if content_hash(row.text) not in apart],
-        [row for row in rows if content_hash(row.text) in apart],
-    )
+def skipped_labels(targets: Targets, trained: Iterable[str]) -> dict[str, float]:
+    """Return how many labels the tasks have that are not trained, as metrics."""
+    return {
+        f"{name}_skipped_labels": float(known_rows(values).sum())
+        for name, values in targets.items()
+        if name not in set(trained)
+    }
 
 
 def take(targets: Targets, names: Iterable[str]) -> Targets:

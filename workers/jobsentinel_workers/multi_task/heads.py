@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from jobsentinel_workers.multi_task.tasks import Task
+from jobsentinel_workers.multi_task.tasks import Task, TaskType
 
 DROPOUT = 0.2
 
@@ -21,9 +21,9 @@ class Head(nn.Module):
         self.layers = _layers(embedding_dim, task.hidden, task.output_dim)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Return (n, output_dim) logits, or the median, spread below, spread above it."""
+        """Return (n, output_dim): logits, the value, or the P10, P50 and P90 of it."""
         raw: torch.Tensor = self.layers(embeddings * self.scale)
-        return spread(raw) if self.task.type.value == "regression" else raw
+        return spread(raw) if self.task.type is TaskType.QUANTILE else raw
 
 
 def _layers(embedding_dim: int, hidden: int, output_dim: int) -> nn.Sequential:

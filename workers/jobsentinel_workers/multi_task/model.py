@@ -24,7 +24,7 @@ class MultiTaskBERT(nn.Module):
     """A text encoder with one head a task.
 
     A head knows whether it was trained; untrained heads never answer. ``pair_scorer`` compares a
-    posting with a profile, and is likewise silent until trained. A yes-or-no task may have a
+    posting with a profile, and is likewise silent until trained. A task may have a
     ``word_models`` entry beside its head; both together then answer.
 
     Example:
@@ -54,6 +54,19 @@ class MultiTaskBERT(nn.Module):
         self.joined_calibrations: dict[str, JoinedCalibration] = {}
         self.encoder_changed = False
         self.eval()
+
+    def add_task(self, task: Task) -> None:
+        """Add a question with an untrained head; one that is there already may stay as it is.
+
+        Raises:
+            InvalidInput: there is another task of that name.
+        """
+        if task.name in self.tasks:
+            if self.tasks[task.name] != task:
+                raise InvalidInput(f"tasks.{task.name}", "is there already, with other settings")
+            return
+        self.tasks[task.name] = task
+        self.heads[task.name] = Head(task, self.encoder.output_dim).to(self.encoder.device)
 
     @property
     def trained_tasks(self) -> frozenset[str]:

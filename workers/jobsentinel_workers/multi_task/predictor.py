@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.postings import Posting
 from jobsentinel_workers.encoders import FloatArray, Runner, run_directly
 from jobsentinel_workers.multi_task.answers import Prediction, to_answers
 from jobsentinel_workers.multi_task.calibration import Calibration
+from jobsentinel_workers.multi_task.evidence import join
 from jobsentinel_workers.multi_task.model import MultiTaskBERT
 from jobsentinel_workers.multi_task.salary_text import strip_salary
+from jobsentinel_workers.multi_task.words import count_words
 
 MATCH_TASK = "match_quality"
+TextOrPosting = str | Posting | Mapping[str, Any]
 
 
 class MultiTaskPredictor:
@@ -28,32 +33,45 @@ class MultiTaskPredictor:
         >>> predictor = MultiTaskPredictor(create_job_matching_model())
         >>> predictor.predict("Registered nurse, night shift")["job_category"]["class"]
         'healthcare'
+        >>> predictor.predict({"title": "Nurse", "location": "Boston, MA"})["job_category"]["class"]
+        'healthcare'
     """
 
     def __init__(self, model: MultiTaskBERT, runner: Runner = run_directly) -> None:
         self.model = model
         self.runner = runner
 
-    def predict(self, text: str, profile: str | None = None) -> Prediction:
-        """Return the answers about one text, by task.
+    def predict(self, text: TextOrPosting, profile: str | None = None) -> Prediction:
+        """Return the answers about one text or posting, by task.
+
+        Of a posting, the fields that models see are composed as they are when it is sent to the
+        fleet; a mapping of a posting's fields does as well.
 
         Raises:
-            InvalidInput: the text or the profile is empty or no string.
+            InvalidInput: the text or the profile is empty or no string, or a field is no posting's.
         """
         return self.predict_batch([text], profile)[0]
 
-    def predict_batch(self, texts: Sequence[str], profile: str | None = None) -> list[Prediction]:
-        """Return the answers about each of ``texts``, and their match with ``profile`` if given."""
+    def predict_batch(
+        self, texts: Sequence[TextOrPosting], profile: str | None = None
+    ) -> list[Prediction]:
+        """Return the answers about each of ``texts``, and their match with ``profile`` if given.
+
+        Raises:
+            InvalidInput: as for :meth:`predict`; one string is given where a sequence is due.
+        """
+        if isinstance(texts, str):
+            raise InvalidInput("texts", "must be a sequence of texts, not one string")
         if not texts:
             return []
         own = None if profile is None else self.get_embedding([profile])[0]
-        scored = [scored_text(text) for text in texts]
+        scored = [scored_text(_text_of(text)) for text in texts]
         embeddings = self.runner(self.model.encoder, scored)
         return self.predict_from_embeddings(embeddings, own, scored)
 
-    def get_embedding(self, texts: Sequence[str]) -> FloatArray:
+    def get_embedding(self, texts: Sequence[TextOrPosting]) -> FloatArray:
         """Return (n, d) float32 embeddings of length 1, the ones the heads read."""
-        return self.runner(self.model.encoder, [scored_text(text) for text in texts])
+        return self.runner(self.model.encoder, [scored_text(_text_of(text)) for text in texts])
 
     def predict_from_embeddings(
         self,
@@ -91,23 +109,29 @@ class MultiTaskPredictor:
         predictions: list[Prediction] = [{} for _ in embeddings]
         if not predictions:
             return predictions
-        for name in self.model.calibrations:
-            raw, calibration = self.calibrated(embeddings, name, texts)
+        for name, (raw, calibration) in self.calibrated(embeddings, texts).items():
             answers = to_answers(self.model.tasks[name], raw, calibration)
             for prediction, answer in zip(predictions, answers, strict=True):
                 prediction[name] = answer
         return predictions
 
     def calibrated(
-        self, embeddings: FloatArray, name: str, texts: Sequence[str] | None = None
-    ) -> tuple[npt.NDArray[np.float64], Calibration]:
-        """Return the outputs of task ``name``, (n, output_dim), and the calibration they need."""
-        raw = self.raw_outputs(embeddings, name)
-        joined = self.model.joined_calibrations.get(name)
-        if joined is None or texts is None:
-            return raw, self.model.calibrations[name]
-        words = self.model.word_models[name].logits(texts)
-        return joined.join(raw, words), joined.calibration
+        self, embeddings: FloatArray, texts: Sequence[str] | None = None
+    ) -> dict[str, tuple[npt.NDArray[np.float64], Calibration]]:
+        """Return each task's outputs, (n, output_dim), and the calibration that they need."""
+        found = {
+            name: (self.raw_outputs(embeddings, name), calibration)
+            for name, calibration in self.model.calibrations.items()
+        }
+        if texts is None or not self.model.joined_calibrations:
+            return found
+        counts = count_words(texts)
+        for name, joined in self.model.joined_calibrations.items():
+            words = self.model.word_models[name].outputs(counts)
+            head = found[name][0]
+            outputs = join(self.model.tasks[name], head, words, joined)
+            found[name] = (outputs, joined.calibration)
+        return found
 
     def _add_match(
         self, predictions: list[Prediction], profile: FloatArray, embeddings: FloatArray
@@ -120,6 +144,15 @@ class MultiTaskPredictor:
             # What the user's labels taught and what the profile says count alike.
             value = score if learnt is None else (score + learnt["value"]) / 2
             prediction[MATCH_TASK] = {"value": value}
+
+
+def _text_of(text: TextOrPosting) -> str:
+    if isinstance(text, Posting):
+        return text.text()
+    if isinstance(text, Mapping):
+        # The id tells postings apart on their way through the fleet; one text needs none.
+        return Posting.parse({"id": "posting", **text}).text()
+    return text
 
 
 def scored_text(text: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from jobsentinel_workers.multi_task.salary_patterns import COUNTED, YEAR
+
 _CURRENCY = r"(?:(?:US|CA|AU|NZ|C|A)?\$|£|€|₹|\b(?:USD|GBP|EUR|CAD|AUD|NZD|INR|CHF|SGD)\b)"
 _NUMBER = r"(?<![\d.,])(?:\d{1,3}(?:[,.' ]\d{3})+|\d{1,9})(?:[.,]\d{1,2})?(?![\d])"
 _THOUSANDS = r"(?:\s?[kK]\b)"
@@ -20,12 +22,7 @@ _PERIOD = (
     r"|p\.?\s?a\.?|p\.?\s?h\.?)(?![a-z]))"
 )
 _HOURLY = r"(?:\s*(?:(?:/|per|an)\s*(?:hour|hr)|hourly|p\.?\s?h\.?)(?![a-z]))"
-_COUNTED = (
-    r"(?!\+?\s*(?:employees|people|persons|staff|users|customers|clients|members|followers"
-    r"|students|patients|miles|km|hours|calls|units|race|run)\b)"
-)
-_YEAR = r"(?:19|20)\d\d(?![\d,.]\d)"
-_LARGE = rf"(?!{_YEAR})(?<![\d.,])(?:\d{{1,3}}(?:[,.' ]\d{{3}})+|\d{{4,7}})(?:[.,]\d{{1,2}})?(?!\d)"
+_LARGE = rf"(?!{YEAR})(?<![\d.,])(?:\d{{1,3}}(?:[,.' ]\d{{3}})+|\d{{4,7}})(?:[.,]\d{{1,2}})?(?!\d)"
 _SHORT_THOUSANDS = r"(?<![\d.,])(?!401)\d{2,3}(?:\.\d)?"
 _PAY_WORD = (
     r"\b(?:salary|salaries|pay|wages?|compensation|remuneration|earn(?:ings?)?|OTE|base|stipend"
@@ -41,7 +38,7 @@ _BY_CURRENCY = re.compile(
     re.IGNORECASE,
 )
 _BY_THOUSANDS = re.compile(
-    rf"{_SHORT_THOUSANDS}{_THOUSANDS}?{_TO}{_SHORT_THOUSANDS}{_THOUSANDS}{_COUNTED}{_PERIOD}?"
+    rf"{_SHORT_THOUSANDS}{_THOUSANDS}?{_TO}{_SHORT_THOUSANDS}{_THOUSANDS}{COUNTED}{_PERIOD}?"
     rf"|{_SHORT_THOUSANDS}{_THOUSANDS}\+?{_PERIOD}",
     re.IGNORECASE,
 )
@@ -50,7 +47,7 @@ _BY_PERIOD = re.compile(
 )
 _BY_WORD = re.compile(
     rf"({_PAY_WORD}[^\d\n.]{{0,25}})(?:{_LARGE}|{_SHORT_THOUSANDS}{_THOUSANDS})"
-    rf"(?:{_TO}(?:{_LARGE}|{_SHORT_THOUSANDS}{_THOUSANDS}))?{_COUNTED}",
+    rf"(?:{_TO}(?:{_LARGE}|{_SHORT_THOUSANDS}{_THOUSANDS}))?{COUNTED}",
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"\d+")

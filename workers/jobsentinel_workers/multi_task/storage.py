@@ -18,13 +18,13 @@ from jobsentinel_workers.encoders import TextEncoder, load_backbone
 from jobsentinel_workers.multi_task.calibration import Calibration
 from jobsentinel_workers.multi_task.evidence import JoinedCalibration
 from jobsentinel_workers.multi_task.tasks import Task
-from jobsentinel_workers.multi_task.words import WordModel
+from jobsentinel_workers.multi_task.words import Vocabulary, WordModel
 
 if TYPE_CHECKING:
     from jobsentinel_workers.multi_task.model import MultiTaskBERT
 
 FORMAT = "jobsentinel-multi-task"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 ModelT = TypeVar("ModelT", bound="MultiTaskBERT")
@@ -48,22 +48,24 @@ def head_tensors(model: MultiTaskBERT) -> Tensors:
     """Return the weights of all heads and of the pair scorer, by name."""
     tensors = _prefixed("heads", model.heads) | _prefixed("pair_scorer", model.pair_scorer)
     for name, words in model.word_models.items():
-        tensors[f"words.{name}.weights"] = torch.from_numpy(words.weights)
-        tensors[f"words.{name}.rarity"] = torch.from_numpy(words.rarity)
-        tensors[f"words.{name}.bias"] = torch.tensor([words.bias], dtype=torch.float64)
+        fields = asdict(words)
+        for field, array in (fields | fields.pop("vocabulary")).items():
+            tensors[f"words.{name}.{field}"] = torch.from_numpy(array)
     return tensors
 
 
 def _word_models(tensors: Tensors) -> dict[str, WordModel]:
-    names = [key.split(".")[1] for key in tensors if key.startswith("words.")]
-    return {
-        name: WordModel(
-            tensors[f"words.{name}.weights"].numpy(),
-            tensors[f"words.{name}.rarity"].numpy(),
-            float(tensors[f"words.{name}.bias"]),
-        )
-        for name in names
-    }
+    fields: dict[str, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("words."):
+            _, name, field = key.split(".")
+            fields.setdefault(name, {})[field] = tensor.numpy()
+    return {name: _word_model(arrays) for name, arrays in fields.items()}
+
+
+def _word_model(arrays: dict[str, Any]) -> WordModel:
+    vocabulary = Vocabulary(arrays.pop("places"), arrays.pop("rarity"))
+    return WordModel(vocabulary=vocabulary, **arrays)
 
 
 def _joined(fields: dict[str, Any]) -> JoinedCalibration:

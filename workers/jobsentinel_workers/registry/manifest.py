@@ -21,9 +21,10 @@ from jobsentinel_workers.registry.durable_files import encode_json, walk
 MANIFEST_NAME: Final = "MANIFEST.json"
 FORMAT: Final = 1
 PLAIN_SUFFIXES: Final = frozenset(
-    {".safetensors", ".json", ".jsonl", ".txt", ".md", ".csv", ".model"}
+    {".safetensors", ".json", ".jsonl", ".txt", ".md", ".csv", ".model", ".png", ".html"}
 )
-"""Weights, settings, vocabularies and prose. Pickles (.bin, .pt, .pkl) run code when opened."""
+"""Weights, settings, vocabularies, prose, and the report of an evaluation with its plots, which no
+worker opens. Pickles (.bin, .pt, .pkl) run code when opened."""
 MAX_FILES: Final = 1_000
 
 

@@ -23,9 +23,9 @@ from jobsentinel_workers.encoders import (
     load_backbone,
     run_directly,
 )
+from jobsentinel_workers.encoders.adapters import adapter_state, fold_adapters
 from jobsentinel_workers.encoders.loading import file_sha256
 from jobsentinel_workers.encoders.precision import DTYPES
-from jobsentinel_workers.reranking.adapters import adapter_state, fold_adapters
 from jobsentinel_workers.reranking.fusion import Fusion
 from jobsentinel_workers.reranking.pair_model import PairLimits, PairModel
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork

@@ -29,7 +29,7 @@ AGREEING, CERTAIN = 0.25, 0.85
 """A posting's job function counts if the first model finds it this probable; otherwise the first
 model's own answer counts if it is this sure."""
 POSTINGS_A_CATEGORY = 1_200
-LENT_POSTINGS = 4_500
+LENT_POSTINGS = 2_500
 ALIKE_SHARE = 0.7
 DESCRIBED_WEIGHT = 3
 """Real postings with a description are few: each counts so often."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 from jobsentinel.contract.text import content_hash
 from jobsentinel_workers.encoders import FloatArray, SequenceModel, TextInput, run_directly
 
+DEFAULT_CACHE = Path(tempfile.gettempdir()) / "jobsentinel-starter-embeddings"
 TEXTS_A_SAVE = 4_000
 
 

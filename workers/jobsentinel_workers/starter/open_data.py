@@ -110,11 +110,13 @@ class PostingRow:
         category: job function names, or the category of its source.
         salary_year_usd: middle of its yearly range, None where unknown.
         fraudulent: None where unknown.
+        about: all further text that the source has, such as the company's profile.
     """
 
     title: str
     text: str
     description: str = ""
+    about: str = ""
     functions: tuple[str, ...] = ()
     salary_year_usd: float | None = None
     fraudulent: bool | None = None
@@ -191,12 +193,16 @@ def read_emscad(data: Path) -> list[PostingRow]:
                 description=_emscad_description(row),
             ),
             description=_emscad_description(row),
+            about=normalise("\n".join(filter(None, (row.get(name) for name in _EMSCAD_ABOUT)))),
             functions=(row["function"],) if row["function"] else (),
             fraudulent=row["fraudulent"] in {"1", "1.0"},
         )
         for row in read_csv(data / "scam_emscad.csv.gz")
         if row["title"].strip()
     ]
+
+
+_EMSCAD_ABOUT = ("department", "industry", "function", "required_education", "company_profile")
 
 
 def _emscad_description(row: Row) -> str:

@@ -21,7 +21,7 @@ from jobsentinel_workers.encoders import (
     ThreadTokenizer,
     pad_batch,
 )
-from jobsentinel_workers.reranking.adapters import add_adapters
+from jobsentinel_workers.encoders.adapters import add_adapters
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 from jobsentinel_workers.starter.ranking_data import RankingGroup
 

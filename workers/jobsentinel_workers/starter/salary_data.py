@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobsentinel.contract.text import normalise
+from jobsentinel.contract.text import content_hash, normalise
 from jobsentinel_workers.encoders import Runner, SequenceModel
 from jobsentinel_workers.multi_task import MultiTaskExample
 from jobsentinel_workers.starter.open_data import (
@@ -53,6 +53,26 @@ def to_examples(rows: Sequence[PostingRow]) -> list[MultiTaskExample]:
     return [MultiTaskExample(row.text, {TASK: row.salary_year_usd}) for row in rows]
 
 
+def own_rng(row: PostingRow, seed: int) -> np.random.Generator:
+    """Return random numbers that the row's text and the seed fix, whatever rows are beside it."""
+    return np.random.default_rng((seed, int(content_hash(row.text), 16)))
+
+
+def on_one_line(rows: Sequence[PostingRow], share: float, seed: int) -> list[PostingRow]:
+    """Return copies of a ``share`` of ``rows`` with title and facts on one line.
+
+    Not everybody composes a posting's text as it is done here.
+    """
+    separators = (", ", " | ", " - ", " ")
+    copies = []
+    for row in rows:
+        rng = own_rng(row, seed)
+        if not row.description and rng.random() < share:
+            text = row.text.replace("\n", str(rng.choice(separators))).replace(" · ", " ")
+            copies.append(replace(row, text=text))
+    return copies
+
+
 class Descriptions:
     """Finds a description for a bare title: that of the most similar posting or occupation."""
 
@@ -70,11 +90,9 @@ class Descriptions:
         titles = [row.title for row in described] + [o.title for o in occupations]
         self.embeddings = runner(encoder, titles)
 
-    def lend(
-        self, rows: Sequence[PostingRow], share: float, rng: np.random.Generator
-    ) -> list[PostingRow]:
+    def lend(self, rows: Sequence[PostingRow], share: float, seed: int) -> list[PostingRow]:
         """Return copies of a ``share`` of the bare ``rows`` with a description each."""
-        bare = [row for row in rows if not row.description and rng.random() < share]
+        bare = [row for row in rows if not row.description and own_rng(row, seed).random() < share]
         if not bare:
             return []
         similarity = self.runner(self.encoder, [row.title for row in bare]) @ self.embeddings.T
@@ -82,7 +100,7 @@ class Descriptions:
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :3]
         lent: list[PostingRow] = []
         for position, row in enumerate(bare):
-            choice = int(rng.choice(nearest[position]))
+            choice = int(own_rng(row, seed + 1).choice(nearest[position]))
             if similarity[position, choice] >= LIKE_COSINE:
                 text = normalise(f"{row.text}\n{self.texts[choice]}")
                 lent.append(replace(row, text=text, description=self.texts[choice]))

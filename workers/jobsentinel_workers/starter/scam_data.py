@@ -11,7 +11,6 @@ import numpy as np
 from jobsentinel.contract.text import content_hash, normalise
 from jobsentinel_workers.encoders import Runner, SequenceModel
 from jobsentinel_workers.multi_task import MultiTaskExample, scored_text
-from jobsentinel_workers.multi_task.words import WordModel, fit_word_model
 from jobsentinel_workers.starter.near_duplicates import duplicate_groups
 from jobsentinel_workers.starter.open_data import Occupation, PostingRow, read_emscad
 from jobsentinel_workers.starter.ranking_data import sample_document
@@ -39,19 +38,18 @@ class ScamData:
         left_out = set(positions)
         return self.only([n for n in range(len(self.rows)) if n not in left_out])
 
-    def fit_words(self) -> WordModel:
-        """Return a word model of these postings."""
-        targets = np.array([float(row.fraudulent is True) for row in self.rows])
-        return fit_word_model([scored_text(row.text) for row in self.rows], targets)
+    def in_full(self) -> ScamData:
+        """Return the postings with all that their source says, the company's profile included."""
+        return replace(self, rows=[in_full(row) for row in self.rows])
 
-    def with_excerpts(self, seed: int) -> ScamData:
-        """Return the postings and, of each, an excerpt: its head and the first lines.
+    def with_variants(self, seed: int) -> ScamData:
+        """Return the postings as they are, in full, and as excerpts: head and first lines.
 
-        Scrapers often deliver excerpts. A model that only knows whole postings takes their
-        brevity for evidence.
+        Scrapers deliver all three. A model that knows one of them only takes brevity, or the lack
+        of a company's profile, for evidence.
         """
         excerpts = [excerpt(row, seed) for row in self.rows]
-        return ScamData(self.rows + excerpts, self.groups * 2)
+        return ScamData([*self.rows, *self.in_full().rows, *excerpts], self.groups * 3)
 
     def plus(self, other: Sequence[PostingRow]) -> ScamData:
         """Return these postings and ``other`` ones, each a group of its own."""
@@ -91,6 +89,12 @@ def excerpt(row: PostingRow, seed: int) -> PostingRow:
     head = row.text.removesuffix(row.description)
     words = row.description.split()[:length]
     return replace(row, text=normalise(f"{head}\n{' '.join(words)}"))
+
+
+def in_full(row: PostingRow) -> PostingRow:
+    """Return ``row`` with all that its source says, before its description."""
+    head = row.text.removesuffix(row.description)
+    return replace(row, text=normalise(f"{head}\n{row.about}\n{row.description}"))
 
 
 def presumably_legitimate(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +19,12 @@ import torch
 
 from jobsentinel_workers.encoders import TextEncoder
 from jobsentinel_workers.encoders.text_encoder import DEFAULT_MAX_TOKENS
-from jobsentinel_workers.starter.build_heads import HeadsBuild
+from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild
 from jobsentinel_workers.starter.build_reranker import build_reranker
-from jobsentinel_workers.starter.embedding_memo import EmbeddingMemo
+from jobsentinel_workers.starter.embedding_memo import DEFAULT_CACHE, EmbeddingMemo
+from jobsentinel_workers.starter.judged_part import part_metrics
 from jobsentinel_workers.starter.model_cards import heads_card, reranker_card
 from jobsentinel_workers.starter.reranker_training import RerankerSettings
-
-DEFAULT_CACHE = Path(tempfile.gettempdir()) / "jobsentinel-starter-embeddings"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,8 +53,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _train_heads(options: argparse.Namespace) -> None:
     encoder = TextEncoder.load(precision="fp32", max_tokens=DEFAULT_MAX_TOKENS)
     memo = EmbeddingMemo(options.cache, encoder)
-    model, metrics = HeadsBuild(options.data, encoder, memo, options.seed, _log).run()
-    folder = model.save(options.out / "multi_task")
+    # Twice: once to learn what it achieves on rows set apart, and then from all rows.
+    judged = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
+    judged.run()
+    final = HeadsBuild(options.data, encoder, memo, options.seed, _log, 0.0)
+    folder = final.run().save(options.out / "multi_task")
+    metrics = judged.metrics | final.metrics | part_metrics(judged.parts)
     _write_card(folder, heads_card(metrics), metrics)
 
 

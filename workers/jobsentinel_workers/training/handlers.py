@@ -7,15 +7,16 @@ import importlib.metadata
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
 from jobsentinel.contract import requests, results
-from jobsentinel.contract.base import Message
+from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.limits import MIN_TRAINING_ROWS
 from jobsentinel.ledger import Ledger
@@ -36,8 +37,12 @@ from jobsentinel_workers.multi_task import (
     MultiTaskBERT,
     MultiTaskExample,
     MultiTaskTrainer,
+    Task,
     TrainingStopped,
 )
+from jobsentinel_workers.multi_task.assessment.table import to_table
+from jobsentinel_workers.multi_task.evaluated_training import train_and_evaluate
+from jobsentinel_workers.multi_task.run_control import OnProgress
 from jobsentinel_workers.registry import ModelRegistry
 from jobsentinel_workers.store import Database, labels, runs
 from jobsentinel_workers.training.run_control import TrainingRun
@@ -68,6 +73,7 @@ class _Trained:
     save: Callable[[Path], object]
     metrics: dict[str, float]
     lineage: dict[str, str]
+    report: str = ""
 
 
 class TrainingHandlers:
@@ -117,6 +123,7 @@ class TrainingHandlers:
             promoted=request.promote,
             metrics=trained.metrics,
             seconds=time.monotonic() - started,
+            report=trained.report,
         )
 
         def store(connection: Connection) -> None:
@@ -201,29 +208,65 @@ class TrainingHandlers:
         self, request: requests.TrainMultiTaskRequest, run: TrainingRun
     ) -> _Trained:
         current = self._registry.get(request.name)
-        model = MultiTaskBERT.load(current.path, precision=self._settings.precision)
-        trainer = MultiTaskTrainer(
-            model,
-            request.method,
-            epochs=request.epochs or 30,
-            batch_size=request.batch_size or 32,
-            learning_rate=request.learning_rate,
+        tasks = [Task.from_json(dump(spec)) for spec in request.tasks]
+
+        def make_model() -> MultiTaskBERT:
+            model = MultiTaskBERT.load(current.path, precision=self._settings.precision)
+            for task in tasks:
+                model.add_task(task)
+            return model
+
+        def make_trainer(
+            model: MultiTaskBERT, folder: Path | None, on_progress: OnProgress
+        ) -> MultiTaskTrainer:
+            return MultiTaskTrainer(
+                model,
+                request.method,
+                epochs=request.epochs,
+                batch_size=request.batch_size,
+                learning_rate=request.learning_rate,
+                seed=request.seed,
+                weighting=request.weighting,
+                class_weights=request.class_weights,
+                accumulate=request.accumulate,
+                precision=self._settings.precision,
+                run_directory=folder,
+                on_progress=on_progress,
+                should_stop=run.should_stop,
+            )
+
+        examples = self._examples(request, [task.name for task in make_model().tasks.values()])
+        trained = train_and_evaluate(
+            make_model,
+            make_trainer,
+            examples,
+            name=request.name,
+            date=datetime.now(UTC).date().isoformat(),
             seed=request.seed,
-            run_directory=run.folder,
+            single_tasks=request.compare,
+            folder=run.folder,
             on_progress=run.reporter(dict),
-            should_stop=run.should_stop,
         )
-        examples = self._examples(request)
+
+        def save(folder: Path) -> None:
+            from jobsentinel_workers.multi_task.assessment.report import write_report
+
+            trained.model.save(folder)
+            write_report(trained.evaluation, trained.judged, folder)
+
         lineage = {
             "base": f"{current.name}@{current.version}",
             "data_sha256": _digest(examples),
+            "method": request.method,
         }
-        return _Trained("multi-task", model.save, trainer.train(examples), lineage)
+        return _Trained("multi-task", save, trained.metrics, lineage, to_table(trained.evaluation))
 
-    def _examples(self, request: requests.TrainMultiTaskRequest) -> list[MultiTaskExample]:
+    def _examples(
+        self, request: requests.TrainMultiTaskRequest, tasks: Sequence[str]
+    ) -> list[MultiTaskExample]:
         if request.rows is not None:
             return [_example(row) for row in request.rows]
-        examples = self._stored_examples()
+        examples = self._stored_examples(tasks)
         if len(examples) < MIN_TRAINING_ROWS:
             raise InvalidInput(
                 "rows",
@@ -232,10 +275,12 @@ class TrainingHandlers:
             )
         return examples
 
-    def _stored_examples(self) -> list[MultiTaskExample]:
+    def _stored_examples(self, tasks: Sequence[str]) -> list[MultiTaskExample]:
+        """Return labelled texts; labels of a kind that is a task's name answer that task."""
         known: dict[str, dict[str, Any]] = {}
+        kinds = {**_TASK_OF_LABEL, **{task: task for task in tasks}}
         with self._database.connect() as connection:
-            for kind, task in _TASK_OF_LABEL.items():
+            for kind, task in kinds.items():
                 for label in labels.training_texts(connection, kind):
                     known.setdefault(label.text, {})[task] = label.value
         return [MultiTaskExample(text, answers) for text, answers in known.items()]
@@ -258,5 +303,6 @@ def _example(row: requests.MultiTaskRow) -> MultiTaskExample:
         "salary_prediction": row.salary_year_usd,
         "scam_detection": row.scam,
         "match_quality": row.match,
+        **row.labels,
     }
     return MultiTaskExample(row.text, answers)

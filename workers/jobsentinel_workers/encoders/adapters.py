@@ -74,6 +74,16 @@ def fold_adapters(
         getattr(parent, attribute).weight += (alpha / rank) * update
 
 
+@torch.no_grad()
+def remove_adapters(network: nn.Module) -> None:
+    """Add each adapter into the layer it stands beside, and put that layer back in its place."""
+    adapted = [(n, m) for n, m in network.named_modules() if isinstance(m, AdaptedLinear)]
+    for name, module in adapted:
+        module.base.weight += module.scale * (module.up @ module.down)
+        parent, attribute = _locate(network, name)
+        setattr(parent, attribute, module.base)
+
+
 def _block(name: str) -> int:
     numbers = [int(part) for part in name.split(".") if part.isdigit()]
     return numbers[0] if numbers else 0

@@ -1,0 +1,114 @@
+"""Evaluates the starter recipe on rows it was not trained on, and writes the report.
+
+    python -m jobsentinel_workers.starter.evaluate --data DIR --out DIR
+
+Two tables: the recipe, trained anew without the rows that judge, beside TF-IDF and an answer that
+never changes; and the same questions learnt together and each by itself, with the encoder's top two
+layers trained, since over a frozen encoder there is nothing to share. Embeddings are kept in
+``--cache``, so that a second run takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jobsentinel_workers.encoders import TextEncoder
+from jobsentinel_workers.encoders.text_encoder import DEFAULT_MAX_TOKENS
+from jobsentinel_workers.multi_task.assessment.evaluation import evaluate
+from jobsentinel_workers.multi_task.assessment.judged import Judged
+from jobsentinel_workers.multi_task.assessment.report import write_report
+from jobsentinel_workers.multi_task.assessment.table import to_table
+from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild
+from jobsentinel_workers.starter.embedding_memo import DEFAULT_CACHE, EmbeddingMemo
+from jobsentinel_workers.starter.judged_part import JudgedPart
+from jobsentinel_workers.starter.together import learn_together
+
+NOTES = (
+    "Trained without the rows that judge, which share no title, occupation or near-copy with those "
+    "that were learnt. The model that is shipped has the same recipe and learnt from all rows.",
+    "scam_detection is five folds of EMSCAD, of which 61 % here are frauds; metrics at the base "
+    "rate are reweighted to the 4.8 % of the whole corpus.",
+    "job_category of clear_postings is agreement with labels that a first model helped to clean.",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Evaluate, print the tables and write the reports; return the exit code."""
+    options = _parse(arguments)
+    torch.set_num_threads(options.threads)
+    encoder = TextEncoder.load(precision="fp32", max_tokens=DEFAULT_MAX_TOKENS)
+    memo = EmbeddingMemo(options.cache, encoder)
+    build = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
+    build.run()
+    _report_recipe(build, options)
+    if not options.skip_together:
+        trained = learn_together(options.data, options.seed, _log, _today())
+        print(to_table(trained.evaluation))
+        write_report(trained.evaluation, trained.judged, options.out / "together")
+    print(f"reports: {options.out}/report.html and {options.out}/together/report.html")
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Evaluate the starter model's recipe.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the open data")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the reports")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="for embeddings")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--skip-together", action="store_true", help="leave out multi-task against single-task"
+    )
+    return parser.parse_args(arguments)
+
+
+def _report_recipe(build: HeadsBuild, options: argparse.Namespace) -> None:
+    named = {_name(part): part for part in build.parts}
+    ours = {name: _renamed(part.ours, name) for name, part in named.items()}
+    beside: dict[str, dict[str, Judged]] = {"tf-idf": {}, "constant": {}}
+    for name, part in named.items():
+        for who, judged in part.beside.items():
+            beside[who][name] = _renamed(judged, name)
+    evaluation = evaluate(
+        ours,
+        beside,
+        model="starter recipe",
+        precision=build.encoder.precision,
+        date=_today(),
+        groups={name: np.array(part.groups) for name, part in named.items()},
+        notes=NOTES,
+        seed=options.seed,
+    )
+    print(to_table(evaluation, against="tf-idf"))
+    for name, value in build.metrics.items():
+        print(f"{name}: {value:.4f}")
+    write_report(evaluation, ours, options.out)
+
+
+def _name(part: JudgedPart) -> str:
+    return f"{part.ours.task.name}_{re.sub(r'[^a-z]+', '_', part.name)}"
+
+
+def _renamed(judged: Judged, name: str) -> Judged:
+    return replace(judged, task=replace(judged.task, name=name))
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
