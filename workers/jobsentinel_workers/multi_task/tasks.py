@@ -253,7 +253,6 @@ def job_matching_tasks() -> tuple[Task, ...]:
             TaskType.CLASSIFICATION,
             classes=tuple(JOB_CATEGORIES),
             hidden=256,
-            words="titled",
         ),
         Task(
             "salary_prediction",

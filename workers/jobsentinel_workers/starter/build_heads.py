@@ -252,8 +252,6 @@ class HeadsBuild:
         ]
         self._train(model, rows[0], rows[1])
         real = self._real_postings(model, titles)
-        # Learnt anew with the real postings, so that their words count too.
-        del model.word_models[category_data.TASK]
         # Both kinds judge: occupations for breadth, postings for what is served.
         self._train(model, [*rows[0], *real[0]], [*rows[1], *real[1]])
         name, everything = category_data.TASK, [*rows[0], *real[0]]
