@@ -58,7 +58,8 @@ all rows. Held out are whole titles, occupations and near-copies. Scam is pooled
 EMSCAD alone (61 % of it here are frauds; `at_base_rate` reweights to 4.8 %).
 `scam_flagged_of_linkedin` is the share of unseen ordinary postings called scams. `clear postings`
 is agreement with labels that the first model helped to clean. `tf-idf` is a linear model over words
-and pairs of words, trained on the same rows. Category and match rest on occupations held out. The category has no
+and pairs of words, trained on the same rows. Category and match rest on occupations held out.
+The category has no
 words beside its head: they took the word "engineer" in any title for engineering.
 `make eval-scoring` prints these with their intervals.
 
