@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from jobsentinel_workers.encoders import TextEncoder
+from jobsentinel_workers.encoders import PoolingChoice, TextEncoder
 from jobsentinel_workers.multi_task import (
     MultiTaskBERT,
     MultiTaskExample,
@@ -55,15 +55,16 @@ def trained_model(
     should_stop: Callable[[], bool] | None = None,
     rows: Sequence[MultiTaskExample] | None = None,
     tasks: Sequence[Task] | None = None,
+    pooling: PoolingChoice = "encoder",
     **options: Any,
 ) -> MultiTaskBERT:
     """Return a model trained for three epochs of three steps, the same at each call."""
     torch.manual_seed(3)
     encoder = own_copy(encoder)
     model = (
-        MultiTaskBERT(encoder, tasks)
+        MultiTaskBERT(encoder, tasks, pooling)
         if tasks
-        else create_job_matching_model(encoder, pretrained=False)
+        else create_job_matching_model(encoder, pretrained=False, pooling=pooling)
     )
     settings: dict[str, Any] = {"epochs": 3, "batch_size": 8, "patience": 3} | options
     MultiTaskTrainer(

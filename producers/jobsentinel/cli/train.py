@@ -20,6 +20,7 @@ from jobsentinel.contract.requests import (
     FineTuneMethod,
     FineTuneTask,
     MultiTaskMethod,
+    MultiTaskPooling,
     MultiTaskRow,
     RegressionRow,
     SimilarityRow,
@@ -102,6 +103,11 @@ def fine_tune(session: Session, /, name: str, file: Path, task: str, **options: 
     "--weighting",
     type=click.Choice(("equal", "uncertainty")),
     help="How the tasks' losses add up: alike (default), or by learnt weights.",
+)
+@click.option(
+    "--pooling",
+    type=click.Choice(get_args(MultiTaskPooling)),
+    help="What the heads read of a text; another than now begins with new heads.",
 )
 @click.option("--no-compare", is_flag=True, help="Do not train each task by itself to compare.")
 @_training_options

@@ -23,6 +23,7 @@ Strategy = Literal["uncertainty", "margin", "entropy", "diversity", "hybrid", "r
 FineTuneTask = Literal["classification", "regression", "similarity"]
 FineTuneMethod = Literal["head", "top2", "full"]
 MultiTaskMethod = Literal["head", "top2", "full", "lora"]
+MultiTaskPooling = Literal["encoder", "mean", "cls", "title", "attention"]
 
 
 def _require_unique(ids: list[str], field: str) -> None:
@@ -218,6 +219,8 @@ class TrainMultiTaskRequest(_Training):
     method: MultiTaskMethod = "head"
     weighting: Literal["equal", "uncertainty"] = "equal"
     class_weights: Literal["sqrt", "balanced", "none"] = "sqrt"
+    pooling: MultiTaskPooling = "encoder"
+    """What heads read of a text; ``encoder`` is what the model's heads read already."""
     accumulate: Annotated[int, Field(ge=1, le=1_024)] = 1
     compare: bool = True
     """Also train each task by itself, to tell what learning together does to it."""
@@ -229,4 +232,8 @@ class TrainMultiTaskRequest(_Training):
             raise fault("tasks", "must not have two of one name")
         if self.method == "head" and self.weighting != "equal":
             raise fault("weighting", "must be equal for the method head, whose tasks share nothing")
+        if self.method == "head" and self.pooling == "attention":
+            raise fault(
+                "pooling", "must not be attention for the method head, which trains no query"
+            )
         return self

@@ -5,7 +5,13 @@ from __future__ import annotations
 from jobsentinel_workers.encoders.batching import plan_batches
 from jobsentinel_workers.encoders.loading import Backbone, load_backbone, packaged_model_path
 from jobsentinel_workers.encoders.padding import PaddedBatch, pad_batch
-from jobsentinel_workers.encoders.pooling import mean_pool, to_unit_length
+from jobsentinel_workers.encoders.pooling import (
+    Pooler,
+    PoolingChoice,
+    TokenStates,
+    mean_pool,
+    to_unit_length,
+)
 from jobsentinel_workers.encoders.precision import Precision, choose_device, choose_precision
 from jobsentinel_workers.encoders.sequence_model import (
     EncodedText,
@@ -23,12 +29,15 @@ __all__ = [
     "EncodedText",
     "FloatArray",
     "PaddedBatch",
+    "Pooler",
+    "PoolingChoice",
     "Precision",
     "Runner",
     "SequenceModel",
     "TextEncoder",
     "TextInput",
     "ThreadTokenizer",
+    "TokenStates",
     "choose_device",
     "choose_precision",
     "load_backbone",

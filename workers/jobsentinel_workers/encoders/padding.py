@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from jobsentinel_workers.encoders.pooling import TokenStates
 from jobsentinel_workers.encoders.sequence_model import EncodedText
 
 
@@ -20,11 +21,13 @@ class PaddedBatch:
         attention_mask: (rows, tokens) int64, 1 on real tokens; None where nothing is padded, which
             spares attention the mask.
         token_type_ids: (rows, tokens) int64, or None where all are 0.
+        title_ends: (rows,) int64, how many tokens the titles take; None where nobody asked.
     """
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor | None
     token_type_ids: torch.Tensor | None
+    title_ends: torch.Tensor | None = None
 
     def run(self, network: torch.nn.Module) -> torch.Tensor:
         """Return the last hidden states of ``network``, (rows, tokens, width)."""
@@ -36,6 +39,10 @@ class PaddedBatch:
         output = network(**{name: value for name, value in inputs.items() if value is not None})
         hidden: torch.Tensor = output.last_hidden_state
         return hidden
+
+    def states(self, network: torch.nn.Module) -> TokenStates:
+        """Return what a pooler reads: the last hidden states and which of them are whose."""
+        return TokenStates(self.run(network), self.attention_mask, self.title_ends)
 
 
 def pad_batch(
@@ -55,4 +62,13 @@ def pad_batch(
         input_ids=torch.from_numpy(ids).to(device),
         attention_mask=None if mask.all() else torch.from_numpy(mask).to(device),
         token_type_ids=None if types is None else torch.from_numpy(types).to(device),
+        title_ends=title_ends(batch, device),
     )
+
+
+def title_ends(
+    batch: Sequence[EncodedText], device: torch.device | str = "cpu"
+) -> torch.Tensor | None:
+    """Return (rows,) where each title ends; None where a text was tokenised without asking."""
+    ends = [text.title_end for text in batch]
+    return torch.tensor(ends, device=device) if all(ends) else None

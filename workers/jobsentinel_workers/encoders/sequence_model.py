@@ -32,10 +32,13 @@ class EncodedText:
     Attributes:
         input_ids: (tokens,) int32 vocabulary ids.
         token_type_ids: (tokens,) int32 segment ids, or None where all are 0.
+        title_end: how many tokens, the opening special one included, the first line takes; 0 where
+            nobody asked.
     """
 
     input_ids: npt.NDArray[np.int32]
     token_type_ids: npt.NDArray[np.int32] | None = None
+    title_end: int = 0
 
     def __len__(self) -> int:
         return len(self.input_ids)

@@ -21,6 +21,8 @@ CHARS_A_TOKEN = 12
 long posting. English has four to five characters a token, so hardly a token is lost."""
 
 MAX_QUERY_TOKENS = 64
+MAX_TITLE_CHARS = 200
+"""The first line of a text is its title, and this much of a longer one."""
 
 
 class ThreadTokenizer:
@@ -38,8 +40,8 @@ class ThreadTokenizer:
         self.max_query_tokens = min(max_query_tokens, max_tokens // 2)
         self._local = threading.local()
 
-    def encode(self, inputs: Sequence[TextInput]) -> list[EncodedText]:
-        """Return ``inputs`` tokenised, in their order.
+    def encode(self, inputs: Sequence[TextInput], *, titles: bool = False) -> list[EncodedText]:
+        """Return ``inputs`` tokenised, in their order; with ``titles`` also where titles end.
 
         Raises:
             InvalidInput: a text is no string, or is empty once normalised.
@@ -48,19 +50,30 @@ class ThreadTokenizer:
             raise InvalidInput("texts", "must be a sequence of texts, not one string")
         singles = [n for n, text in enumerate(inputs) if isinstance(text, str)]
         pairs = [n for n, text in enumerate(inputs) if not isinstance(text, str)]
-        encoded = dict(zip(singles, self._encode_singles(inputs, singles), strict=True))
+        encoded = dict(zip(singles, self._encode_singles(inputs, singles, titles), strict=True))
         encoded.update(zip(pairs, self._encode_pairs(inputs, pairs), strict=True))
         return [encoded[n] for n in range(len(inputs))]
 
     def _encode_singles(
-        self, inputs: Sequence[TextInput], positions: list[int]
+        self, inputs: Sequence[TextInput], positions: list[int], titles: bool
     ) -> list[EncodedText]:
         texts = [self._clean(inputs[n], f"texts.{n}", self.max_tokens) for n in positions]
         room = self.max_tokens - self._tokenizer.num_special_tokens_to_add(False)
+        ends = self._title_ends(texts, room) if titles else [0] * len(texts)
         return [
-            _to_encoded_text(self._tokenizer.post_process(body))
-            for body in self._encode_bodies(texts, room)
+            _to_encoded_text(self._tokenizer.post_process(body), end)
+            for body, end in zip(self._encode_bodies(texts, room), ends, strict=True)
         ]
+
+    def _title_ends(self, texts: list[str], room: int) -> list[int]:
+        """Return how many tokens the first line takes, those before the text included.
+
+        Tokenisers split at white space first, so that a line's tokens do not depend on the next.
+        """
+        lines = [text[:MAX_TITLE_CHARS].partition("\n")[0] for text in texts]
+        bodies = self._encode_bodies(lines, room)
+        marks = [self._tokenizer.post_process(body).special_tokens_mask for body in bodies]
+        return [mask.index(0) + mask.count(0) if 0 in mask else len(mask) for mask in marks]
 
     def _encode_pairs(self, inputs: Sequence[TextInput], positions: list[int]) -> list[EncodedText]:
         for n in positions:
@@ -118,9 +131,10 @@ def _check_pair(pair: object, position: int) -> None:
         )
 
 
-def _to_encoded_text(encoding: Encoding) -> EncodedText:
+def _to_encoded_text(encoding: Encoding, title_end: int = 0) -> EncodedText:
     types = np.asarray(encoding.type_ids, dtype=np.int32)
     return EncodedText(
         input_ids=np.asarray(encoding.ids, dtype=np.int32),
         token_type_ids=types if types.any() else None,
+        title_end=title_end,
     )

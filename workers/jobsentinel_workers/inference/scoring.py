@@ -8,7 +8,7 @@ from typing import Any
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.postings import Posting
-from jobsentinel_workers.encoders import Runner, SequenceModel
+from jobsentinel_workers.encoders import Runner, SequenceModel, TextEncoder
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.embeddings import Embedded, embed
 from jobsentinel_workers.inference.posting_scores import (
@@ -37,7 +37,7 @@ class Scored:
     stamp: results.ModelStamp
     own: Embedded
     base: Embedded
-    """By the base encoder, for the index; the same as ``own`` unless the encoder was trained."""
+    """By the base encoder, for the index; a part of ``own`` unless the encoder was trained."""
     profile: Embedded | None
     """The profile's, which the next chunk will ask for again."""
 
@@ -60,12 +60,10 @@ class Scoring:
         encoder = served.model.encoder
         texts = [model_text(posting) for posting in request.postings]
         own = embed(self.database, encoder, texts, self.runner)
-        base = own
-        if encoder.model_id != self.models.base.model_id:
-            base = embed(self.database, self.models.base, texts, self.runner)
+        base = self._base(own, encoder, texts)
         profile = self._profile(request, encoder)
         predictions = self._predict(request, own, profile, texts)
-        custom = self._custom(request, texts, own)
+        custom = self._custom(request, texts, base)
         scores = [
             posting_score(posting, prediction, extra, served.stamp)
             for posting, prediction, extra in zip(
@@ -73,6 +71,16 @@ class Scoring:
             )
         ]
         return Scored(scores, texts, served.stamp, own, base, profile)
+
+    def _base(self, own: Embedded, encoder: TextEncoder, texts: list[str]) -> Embedded:
+        """Return the base encoder's embeddings, out of those at hand where they are in these."""
+        base = self.models.base
+        if encoder.text_model_id != base.model_id:
+            return embed(self.database, base, texts, self.runner)
+        vectors = encoder.text_embeddings(own.vectors)
+        # All are given to the store: a text that was only sampled before is not in the index yet.
+        new = dict(zip(own.hashes, vectors, strict=True))
+        return Embedded(vectors, own.hashes, new, base.model_id)
 
     def _profile(self, request: requests.ScoreRequest, encoder: SequenceModel) -> Embedded | None:
         if request.profile is None:
@@ -92,14 +100,14 @@ class Scoring:
         vector = None if profile is None else profile.vectors[0]
         return predictor.predict_from_embeddings(own.vectors, vector, texts)
 
-    def _ask(self, model: FineTunedBERT, texts: list[str], own: Embedded) -> list[dict[str, Any]]:
-        if model.encoder.model_id == own.encoder_id:
+    def _ask(self, model: FineTunedBERT, texts: list[str], base: Embedded) -> list[dict[str, Any]]:
+        if model.encoder.model_id == base.encoder_id:
             # Only a head was trained, so the encoding at hand is the one it reads.
-            return model.to_answers(model.outputs_from_embeddings(own.vectors))
+            return model.to_answers(model.outputs_from_embeddings(base.vectors))
         return model.predict_batch(texts, runner=self.runner)
 
     def _custom(
-        self, request: requests.ScoreRequest, texts: list[str], own: Embedded
+        self, request: requests.ScoreRequest, texts: list[str], base: Embedded
     ) -> CustomPredictions:
         answers: CustomPredictions = [{} for _ in texts]
         for name in request.models:
@@ -108,7 +116,7 @@ class Scoring:
             served = self.models.fine_tuned(name)
             if served.model.config.task == "similarity":
                 raise InvalidInput("models", f"has {name!r}, which compares texts and scores none")
-            predictions = self._ask(served.model, texts, own)
+            predictions = self._ask(served.model, texts, base)
             for answer, prediction in zip(answers, predictions, strict=True):
                 answer[name] = custom_prediction(prediction, served.stamp)
         return answers

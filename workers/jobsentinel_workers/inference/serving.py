@@ -57,7 +57,7 @@ class ServingModels:
         if path is not None:
             return TextEncoder.load(path, self._settings.precision)
         starter = MultiTaskBERT.load(starter_path(SCORING), precision=self._settings.precision)
-        return starter.encoder
+        return starter.encoder.plain()
 
     def scoring(self) -> Served[MultiTaskBERT]:
         """Return the multi-task model in service."""

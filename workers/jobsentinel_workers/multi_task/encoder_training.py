@@ -93,6 +93,7 @@ class EncoderTraining:
         self.checkpoints = checkpoints
         self.weights = {
             **_prefixed("encoder", encoder.weights),
+            **_prefixed("pooler", dict(encoder.pooler.named_parameters())),
             **_prefixed("heads", dict(self.heads.named_parameters())),
             **_prefixed("weighting", dict(weighting.named_parameters())),
         }

@@ -24,10 +24,13 @@ class JoinedCalibration:
         word_weight: multiplies the words' logits before they are added to the head's; of a value,
             the share of the words in it, from 0 to 1.
         calibration: of the result.
+        network_share: of the networks over words, from 0 to 1, in what the words say; the linear
+            model over words has the rest.
     """
 
     word_weight: float
     calibration: Calibration
+    network_share: float = 0.0
 
 
 def join(task: Task, head: Array, words: Array, joined: JoinedCalibration) -> Array:
@@ -94,8 +97,13 @@ def _class_weight(task: Task, head: Array, words: Array, targets: Array) -> floa
 
 
 def _share(task: Task, head: Array, words: Array, targets: Array) -> float:
+    return fit_share(head[:, head.shape[1] // 2], words[:, 0], targets)
+
+
+def fit_share(first: Array, second: Array, targets: Array) -> float:
+    """Return the share of ``second`` beside ``first``, all (n,), with the least absolute error."""
+
     def absolute_error(share: float) -> float:
-        joined = _add(task, head, words, share)
-        return float(np.abs(joined[:, joined.shape[1] // 2] - targets).mean())
+        return float(np.abs(first + share * (second - first) - targets).mean())
 
     return float(minimize_scalar(absolute_error, bounds=(0.0, 1.0), method="bounded").x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -11,18 +13,27 @@ DROPOUT = 0.2
 
 
 class Head(nn.Module):
-    """A linear layer, or one hidden layer, from (n, d) embeddings to (n, task.output_dim)."""
+    """A linear layer, or one hidden layer, from (n, d) embeddings to (n, task.output_dim).
 
-    def __init__(self, task: Task, embedding_dim: int) -> None:
+    Args:
+        columns: of the embeddings, those that this head reads.
+    """
+
+    def __init__(self, task: Task, columns: Sequence[int]) -> None:
         super().__init__()
         self.task = task
-        # Embeddings of length 1 have components near 1/sqrt(d); scaled, they suit usual rates.
-        self.scale = float(embedding_dim) ** 0.5
-        self.layers = _layers(embedding_dim, task.hidden, task.output_dim)
+        self.register_buffer("columns", torch.tensor(columns), persistent=False)
+        self.layers = _layers(len(columns), task.hidden, task.output_dim)
+
+    columns: torch.Tensor
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Return (n, output_dim): logits, the value, or the P10, P50 and P90 of it."""
-        raw: torch.Tensor = self.layers(embeddings * self.scale)
+        # Embeddings of length 1 have components near 1/sqrt(d); scaled, they suit usual rates.
+        scaled = embeddings * float(embeddings.shape[1]) ** 0.5
+        if len(self.columns) < embeddings.shape[1]:
+            scaled = scaled[:, self.columns]
+        raw: torch.Tensor = self.layers(scaled)
         return spread(raw) if self.task.type is TaskType.QUANTILE else raw
 
 

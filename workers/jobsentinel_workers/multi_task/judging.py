@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
+from jobsentinel_workers.encoders import FloatArray as Float32s
 from jobsentinel_workers.encoders import Runner, run_directly
 from jobsentinel_workers.multi_task.answers import to_numbers
 from jobsentinel_workers.multi_task.assessment.judged import Judged
 from jobsentinel_workers.multi_task.calibrating import calibrate, calibrate_jointly
 from jobsentinel_workers.multi_task.calibration import Calibration
-from jobsentinel_workers.multi_task.evidence import join
+from jobsentinel_workers.multi_task.evidence import fit_share, join
 from jobsentinel_workers.multi_task.examples import MultiTaskExample, to_targets
 from jobsentinel_workers.multi_task.losses import TaskLoss, known_rows
 from jobsentinel_workers.multi_task.predictor import MultiTaskPredictor, scored_text
@@ -34,6 +37,7 @@ def set_calibration(
     raw: FloatArray,
     targets: FloatArray,
     texts: Sequence[str],
+    embeddings: Float32s,
 ) -> Judged:
     """Calibrate task ``name`` of ``model`` on rows that were not trained on; return its answers.
 
@@ -44,6 +48,7 @@ def set_calibration(
         raw: (n, output_dim) outputs of the head.
         targets: (n,) or (n, c) without NaN.
         texts: the rows' texts as they were encoded, for the task's word model.
+        embeddings: (n, d) of them.
     """
     task = model.tasks[name]
     model.calibrations[name] = calibration = calibrate(task, loss, raw, targets)
@@ -51,10 +56,26 @@ def set_calibration(
     if name not in model.word_models:
         return _judge(task, calibration, raw, targets)
     # How far the words are to be trusted is for these rows to say.
-    words = model.word_models[name].outputs(count_words(texts))
-    joined = calibrate_jointly(task, loss, raw, words, targets)
+    counts = count_words(texts)
+    share = _network_share(model, name, counts, embeddings, targets)
+    words = model.word_outputs(name, counts, embeddings, share)
+    joined = replace(calibrate_jointly(task, loss, raw, words, targets), network_share=share)
     model.joined_calibrations[name] = joined
     return _judge(task, joined.calibration, join(task, raw, words, joined), targets)
+
+
+def _network_share(
+    model: MultiTaskBERT,
+    name: str,
+    counts: csr_matrix,
+    embeddings: Float32s,
+    targets: FloatArray,
+) -> float:
+    if name not in model.word_networks:
+        return 0.0
+    linear = model.word_models[name].outputs(counts)[:, 0]
+    deep = model.word_networks[name].outputs(counts, embeddings)[:, 0]
+    return fit_share(linear, deep, targets)
 
 
 def judge_rows(

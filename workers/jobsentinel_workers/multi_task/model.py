@@ -7,17 +7,26 @@ from pathlib import Path
 from typing import Self
 
 import torch
+from scipy.sparse import csr_matrix
 from torch import nn
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel_workers.encoders import EncodedText, TextEncoder, pad_batch
+from jobsentinel_workers.encoders import (
+    EncodedText,
+    FloatArray,
+    Pooler,
+    PoolingChoice,
+    TextEncoder,
+    pad_batch,
+)
 from jobsentinel_workers.multi_task import storage
 from jobsentinel_workers.multi_task.calibration import Calibration
 from jobsentinel_workers.multi_task.evidence import JoinedCalibration
 from jobsentinel_workers.multi_task.heads import Head
 from jobsentinel_workers.multi_task.matching import PairScorer
 from jobsentinel_workers.multi_task.tasks import Task, job_matching_tasks
-from jobsentinel_workers.multi_task.words import WordModel
+from jobsentinel_workers.multi_task.word_networks import WordNetworks
+from jobsentinel_workers.multi_task.words import Array, WordModel
 
 
 class MultiTaskBERT(nn.Module):
@@ -25,7 +34,8 @@ class MultiTaskBERT(nn.Module):
 
     A head knows whether it was trained; untrained heads never answer. ``pair_scorer`` compares a
     posting with a profile, and is likewise silent until trained. A task may have a
-    ``word_models`` entry beside its head; both together then answer.
+    ``word_models`` entry beside its head, and one of values a ``word_networks`` entry as well; all
+    together then answer.
 
     Example:
         >>> model = MultiTaskBERT(TextEncoder.load(), job_matching_tasks())
@@ -33,24 +43,37 @@ class MultiTaskBERT(nn.Module):
         []
     """
 
-    def __init__(self, encoder: TextEncoder, tasks: Sequence[Task]) -> None:
+    def __init__(
+        self, encoder: TextEncoder, tasks: Sequence[Task], pooling: PoolingChoice = "encoder"
+    ) -> None:
         """Build untrained heads.
 
+        Args:
+            encoder: shared by all heads; it may serve others as well.
+            tasks: the questions.
+            pooling: what heads read of a text: its ``mean`` or first token's (``cls``) state, or
+                beside the encoder's own choice of these the ``title``, or for each task what a
+                learnt query makes out (``attention``). ``encoder`` leaves it to the encoder.
+
         Raises:
-            InvalidInput: there is no task, or two have the same name.
+            InvalidInput: there is no task, two have the same name, or there is no such pooling.
         """
         super().__init__()
         names = [task.name for task in tasks]
         if not names or len(set(names)) < len(names):
             raise InvalidInput("tasks", "must hold at least one task, each with its own name")
+        width = encoder.backbone.hidden_size
+        if pooling != "encoder":
+            own = encoder.pooler.text
+            encoder = encoder.with_pooler(Pooler.of_choice(pooling, width, own, names))
         self.encoder = encoder
         self.network = encoder.network
         self.tasks = {task.name: task for task in tasks}
-        self.heads = nn.ModuleDict({t.name: Head(t, encoder.output_dim) for t in tasks})
-        self.heads.to(encoder.device)
-        self.pair_scorer = PairScorer(encoder.output_dim).to(encoder.device)
+        self.heads = nn.ModuleDict({task.name: self._new_head(task) for task in tasks})
+        self.pair_scorer = PairScorer(width).to(encoder.device)
         self.calibrations: dict[str, Calibration] = {}
         self.word_models: dict[str, WordModel] = {}
+        self.word_networks: dict[str, WordNetworks] = {}
         self.joined_calibrations: dict[str, JoinedCalibration] = {}
         self.encoder_changed = False
         self.eval()
@@ -66,7 +89,26 @@ class MultiTaskBERT(nn.Module):
                 raise InvalidInput(f"tasks.{task.name}", "is there already, with other settings")
             return
         self.tasks[task.name] = task
-        self.heads[task.name] = Head(task, self.encoder.output_dim).to(self.encoder.device)
+        self.encoder.pooler.add_reader(task.name)
+        self.heads[task.name] = self._new_head(task)
+
+    def _new_head(self, task: Task) -> Head:
+        return Head(task, self.encoder.pooler.columns(task.name)).to(self.encoder.device)
+
+    def with_pooling(self, pooling: PoolingChoice) -> MultiTaskBERT:
+        """Return a model of the same tasks and encoder that pools otherwise.
+
+        Its heads are untrained, since they read something else; one that pools like this already
+        is returned as it is.
+
+        Raises:
+            InvalidInput: there is no such pooling.
+        """
+        if pooling in ("encoder", self.encoder.pooler.choice):
+            return self
+        other = MultiTaskBERT(self.encoder.plain(), list(self.tasks.values()), pooling)
+        other.encoder_changed = self.encoder_changed
+        return other
 
     @property
     def trained_tasks(self) -> frozenset[str]:
@@ -77,6 +119,23 @@ class MultiTaskBERT(nn.Module):
     def model_id(self) -> str:
         """A name that changes with any weight, of the encoder or of a head."""
         return f"{self.encoder.model_id}+{storage.fingerprint(self)}"
+
+    def word_outputs(
+        self, name: str, counts: csr_matrix, embeddings: FloatArray, network_share: float
+    ) -> Array:
+        """Return what the words say of task ``name``: (n, output_dim), or (n, 1) of a value.
+
+        Args:
+            counts: (n, BUCKETS) of the texts' words.
+            embeddings: (n, d) of the same texts.
+            network_share: how much the networks over words count beside the linear model.
+        """
+        linear = self.word_models[name].outputs(counts)
+        if name not in self.word_networks or not network_share:
+            return linear
+        deep = self.word_networks[name].outputs(counts, embeddings)
+        blended: Array = linear + network_share * (deep - linear)
+        return blended
 
     def forward(self, embeddings: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return each task's raw outputs (n, output_dim) for (n, d) embeddings."""
@@ -108,12 +167,16 @@ class MultiTaskBERT(nn.Module):
 
 
 def create_job_matching_model(
-    encoder: TextEncoder | None = None, *, pretrained: bool = True, precision: str = "auto"
+    encoder: TextEncoder | None = None,
+    *,
+    pretrained: bool = True,
+    precision: str = "auto",
+    pooling: PoolingChoice = "encoder",
 ) -> MultiTaskBERT:
     """Return a model of the four job tasks: category, salary, scam and match.
 
-    With ``pretrained`` its heads carry the starter weights of this distribution; without, no head
-    is trained and none answers.
+    With ``pretrained`` its heads carry the starter weights of this distribution, and pool as these
+    do unless another ``pooling`` is asked for; without, no head is trained and none answers.
 
     Example:
         >>> model = create_job_matching_model()
@@ -123,6 +186,7 @@ def create_job_matching_model(
     if pretrained:
         from jobsentinel_workers.starter import starter_path
 
-        return MultiTaskBERT.load(starter_path("multi-task"), encoder, precision)
+        model = MultiTaskBERT.load(starter_path("multi-task"), encoder, precision)
+        return model.with_pooling(pooling)
     encoder = encoder or TextEncoder.load(precision=precision)
-    return MultiTaskBERT(encoder, job_matching_tasks())
+    return MultiTaskBERT(encoder, job_matching_tasks(), pooling)

@@ -127,7 +127,7 @@ class MultiTaskPredictor:
             return found
         counts = count_words(texts)
         for name, joined in self.model.joined_calibrations.items():
-            words = self.model.word_models[name].outputs(counts)
+            words = self.model.word_outputs(name, counts, embeddings, joined.network_share)
             head = found[name][0]
             outputs = join(self.model.tasks[name], head, words, joined)
             found[name] = (outputs, joined.calibration)
@@ -138,7 +138,9 @@ class MultiTaskPredictor:
     ) -> None:
         if not self.model.pair_scorer.trained:
             return
-        scores = self.model.pair_scorer.score(profile, embeddings).tolist()
+        encoder = self.model.encoder
+        own = encoder.text_embeddings(profile[None])[0]
+        scores = self.model.pair_scorer.score(own, encoder.text_embeddings(embeddings)).tolist()
         for prediction, score in zip(predictions, scores, strict=True):
             learnt = prediction.get(MATCH_TASK)
             # What the user's labels taught and what the profile says count alike.

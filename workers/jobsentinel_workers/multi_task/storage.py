@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,20 +15,22 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 
 from jobsentinel.contract.errors import ModelUnavailable
-from jobsentinel_workers.encoders import TextEncoder, load_backbone
+from jobsentinel_workers.encoders import Pooler, TextEncoder, load_backbone
 from jobsentinel_workers.multi_task.calibration import Calibration
 from jobsentinel_workers.multi_task.evidence import JoinedCalibration
 from jobsentinel_workers.multi_task.tasks import Task
+from jobsentinel_workers.multi_task.word_networks import WordNetworks
 from jobsentinel_workers.multi_task.words import Vocabulary, WordModel
 
 if TYPE_CHECKING:
     from jobsentinel_workers.multi_task.model import MultiTaskBERT
 
 FORMAT = "jobsentinel-multi-task"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
 ModelT = TypeVar("ModelT", bound="MultiTaskBERT")
+WordsT = TypeVar("WordsT", WordModel, WordNetworks)
 Tensors = dict[str, torch.Tensor]
 
 
@@ -47,29 +50,36 @@ def save(model: MultiTaskBERT, directory: Path) -> Path:
 def head_tensors(model: MultiTaskBERT) -> Tensors:
     """Return the weights of all heads and of the pair scorer, by name."""
     tensors = _prefixed("heads", model.heads) | _prefixed("pair_scorer", model.pair_scorer)
-    for name, words in model.word_models.items():
+    tensors |= _prefixed("pooler", model.encoder.pooler)
+    tensors |= _word_tensors("words", model.word_models)
+    return tensors | _word_tensors("word_networks", model.word_networks)
+
+
+def _word_tensors(prefix: str, models: Mapping[str, WordModel | WordNetworks]) -> Tensors:
+    tensors = {}
+    for name, words in models.items():
         fields = asdict(words)
         for field, array in (fields | fields.pop("vocabulary")).items():
-            tensors[f"words.{name}.{field}"] = torch.from_numpy(array)
+            tensors[f"{prefix}.{name}.{field}"] = torch.from_numpy(array)
     return tensors
 
 
-def _word_models(tensors: Tensors) -> dict[str, WordModel]:
+def _word_models(prefix: str, kind: type[WordsT], tensors: Tensors) -> dict[str, WordsT]:
     fields: dict[str, dict[str, Any]] = {}
     for key, tensor in tensors.items():
-        if key.startswith("words."):
+        if key.startswith(f"{prefix}."):
             _, name, field = key.split(".")
             fields.setdefault(name, {})[field] = tensor.numpy()
-    return {name: _word_model(arrays) for name, arrays in fields.items()}
+    return {name: _word_model(kind, arrays) for name, arrays in fields.items()}
 
 
-def _word_model(arrays: dict[str, Any]) -> WordModel:
+def _word_model(kind: type[WordsT], arrays: dict[str, Any]) -> WordsT:
     vocabulary = Vocabulary(arrays.pop("places"), arrays.pop("rarity"))
-    return WordModel(vocabulary=vocabulary, **arrays)
+    return kind(vocabulary=vocabulary, **arrays)
 
 
 def _joined(fields: dict[str, Any]) -> JoinedCalibration:
-    return JoinedCalibration(fields["word_weight"], Calibration(**fields["calibration"]))
+    return JoinedCalibration(**{**fields, "calibration": Calibration(**fields["calibration"])})
 
 
 def fingerprint(model: MultiTaskBERT) -> str:
@@ -107,6 +117,7 @@ def _to_config(model: MultiTaskBERT) -> dict[str, Any]:
             "sha256": encoder.backbone.sha256,
             "revision": encoder.revision,
             "max_tokens": encoder.max_tokens,
+            "pooling": encoder.pooler.to_json(),
             "changed": model.encoder_changed,
         },
     }
@@ -118,14 +129,16 @@ def load(
     """Return the model of class ``kind`` in ``directory``."""
     config = read_config(directory)
     tensors = _read_weights(directory)
-    model = kind(
-        _encoder_for(config["encoder"], tensors, encoder, precision),
-        [Task.from_json(fields) for fields in config["tasks"]],
-    )
+    loaded = _encoder_for(config["encoder"], tensors, encoder, precision)
+    pooler = Pooler(loaded.backbone.hidden_size, **config["encoder"]["pooling"])
+    _fill(pooler, "pooler", tensors, directory)
+    tasks = [Task.from_json(fields) for fields in config["tasks"]]
+    model = kind(loaded.with_pooler(pooler), tasks)
     _fill(model.heads, "heads", tensors, directory)
     _fill(model.pair_scorer, "pair_scorer", tensors, directory)
     model.calibrations = {k: Calibration(**v) for k, v in config["calibrations"].items()}
-    model.word_models = _word_models(tensors)
+    model.word_models = _word_models("words", WordModel, tensors)
+    model.word_networks = _word_models("word_networks", WordNetworks, tensors)
     model.joined_calibrations = {
         name: _joined(fields) for name, fields in config["joined_calibrations"].items()
     }

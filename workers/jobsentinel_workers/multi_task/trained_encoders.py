@@ -24,14 +24,15 @@ from torch import nn
 from jobsentinel_workers.encoders import (
     EncodedText,
     PaddedBatch,
+    Pooler,
     Precision,
     TextEncoder,
+    TokenStates,
     pad_batch,
-    to_unit_length,
 )
 from jobsentinel_workers.encoders.adapters import add_adapters, remove_adapters
 from jobsentinel_workers.encoders.layers import SplitNetwork
-from jobsentinel_workers.encoders.pooling import pool
+from jobsentinel_workers.encoders.padding import title_ends
 from jobsentinel_workers.multi_task.hidden_states import HiddenStates
 from jobsentinel_workers.multi_task.model import MultiTaskBERT
 from jobsentinel_workers.multi_task.schedule import Method
@@ -56,6 +57,7 @@ class TrainedEncoder:
         self, encoder: TextEncoder, texts: Sequence[EncodedText], precision: Precision
     ) -> None:
         self.network = copy.deepcopy(encoder.network).float().eval()
+        self.pooler = copy.deepcopy(encoder.pooler)
         self.lengths = [len(text) for text in texts]
         self._encoder = encoder
         self._texts = texts
@@ -72,12 +74,11 @@ class TrainedEncoder:
     def embed(self, rows: Sequence[int]) -> torch.Tensor:
         """Return (n, d) float32 embeddings of length 1, open to gradients."""
         with self._arithmetic():
-            hidden, mask = self._forward(rows)
-            return to_unit_length(pool(hidden, mask, self._encoder.backbone.pooling))
+            pooled: torch.Tensor = self.pooler(self._states_of(rows))
+            return pooled
 
-    def _forward(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        padded = self._pad(rows)
-        return padded.run(self.network), padded.attention_mask
+    def _states_of(self, rows: Sequence[int]) -> TokenStates:
+        return self._pad(rows).states(self.network)
 
     def set_training(self, on: bool) -> None:
         """Turn dropout on or off in what is trained."""
@@ -133,8 +134,9 @@ class UpperEncoder(TrainedEncoder):
         if folder is None:
             self._temporary = TemporaryDirectory()
             folder = Path(self._temporary.name)
+        width = encoder.backbone.hidden_size
         key = (encoder.model_id, precision, f"below the last {TOP_LAYERS} layers")
-        self._states = HiddenStates(texts, encoder.output_dim, folder / "hidden-states", key)
+        self._states = HiddenStates(texts, width, folder / "hidden-states", key)
 
     def _choose_weights(self) -> dict[str, nn.Parameter]:
         self.network.requires_grad_(False)
@@ -159,11 +161,12 @@ class UpperEncoder(TrainedEncoder):
         with self._arithmetic():
             return self._split.lower(padded)
 
-    def _forward(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _states_of(self, rows: Sequence[int]) -> TokenStates:
         states, mask = self._states.padded(rows)
         device = self._encoder.device
         mask = None if mask is None else mask.to(device)
-        return self._split.upper(states.to(device), mask), mask
+        ends = title_ends([self._texts[row] for row in rows], device)
+        return TokenStates(self._split.upper(states.to(device), mask), mask, ends)
 
     def set_training(self, on: bool) -> None:
         for layer in self._split.layers:
@@ -192,8 +195,8 @@ def make_trained_encoder(
     return {"full": TrainedEncoder, "lora": AdaptedEncoder}[method](encoder, texts, precision)
 
 
-def put_encoder(model: MultiTaskBERT, network: nn.Module) -> None:
-    """Give ``model`` an encoder of its own with ``network``; what fitted the old one is silenced.
+def put_encoder(model: MultiTaskBERT, network: nn.Module, pooler: Pooler) -> None:
+    """Give ``model`` an encoder of its own; what fitted the old one is silenced.
 
     Other models that share the old encoder keep it.
     """
@@ -203,12 +206,14 @@ def put_encoder(model: MultiTaskBERT, network: nn.Module) -> None:
         precision=old.precision,
         max_tokens=old.max_tokens,
         device=old.device,
+        pooler=pooler,
     )
     encoder.revision = _hash_weights(encoder.network)
     model.encoder, model.network = encoder, encoder.network
     model.encoder_changed = True
     model.calibrations.clear()
     model.joined_calibrations.clear()
+    model.word_networks.clear()
     model.pair_scorer.trained = False
 
 

@@ -24,12 +24,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from jobsentinel_workers.encoders.tokenizing import MAX_TITLE_CHARS
+
 BLOCK_BUCKETS = 2**20
 """Terms of a block are hashed into so many places, of which few are in use: no word list is
 shipped, and hardly two terms share a place."""
 BUCKETS = 2 * BLOCK_BUCKETS
 MAX_SCANNED_CHARS = 20_000
-MAX_TITLE_CHARS = 200
 MAX_CODE = 127
 
 _LINK = re.compile(
@@ -53,6 +54,10 @@ class Vocabulary:
 
     places: npt.NDArray[np.int32]
     rarity: npt.NDArray[np.float16]
+
+    def without_rarity(self) -> Self:
+        """Return the same places, each word counting alike."""
+        return type(self)(self.places, np.ones_like(self.rarity))
 
     @classmethod
     def of_counts(cls, counts: csr_matrix, *, titled: bool = True, limit: int = BUCKETS) -> Self:

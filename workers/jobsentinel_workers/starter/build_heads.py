@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from jobsentinel_workers.encoders import TextEncoder
+from jobsentinel_workers.encoders import Pooler, TextEncoder
+from jobsentinel_workers.encoders.text_encoder import DEFAULT_MAX_TOKENS
 from jobsentinel_workers.multi_task import (
     MultiTaskBERT,
     MultiTaskExample,
@@ -53,13 +54,19 @@ Metrics = dict[str, float]
 Examples = list[MultiTaskExample]
 
 
+def starter_encoder() -> TextEncoder:
+    """Return the packaged encoder as the starter's heads read it: the title beside the text."""
+    encoder = TextEncoder.load(precision="fp32", max_tokens=DEFAULT_MAX_TOKENS)
+    return encoder.with_pooler(Pooler(encoder.backbone.hidden_size, title=True))
+
+
 @dataclass(frozen=True, slots=True)
 class HeadsBuild:
     """One build of the model.
 
     Attributes:
         data: folder of the open data.
-        encoder: frozen.
+        encoder: frozen, with what the heads read beside the text's embedding.
         runner: remembers its embeddings.
         seed: fixes splits and training.
         log: told what is done.
@@ -169,11 +176,11 @@ class HeadsBuild:
             if self.test_share == 0 or salary_data.title_key(row) in known
         ]
         onet = [occupation for occupation in read_onet(self.data) if occupation.tasks]
-        descriptions = salary_data.Descriptions(described, onet, model.encoder, self.runner)
+        descriptions = salary_data.Descriptions(described, onet, self.encoder.plain(), self.runner)
         return descriptions.lend(rows, share, self.seed)
 
     def _scam(self, model: MultiTaskBERT) -> None:
-        data = scam_data.read_scam_data(self.data, model.encoder, self.runner)
+        data = scam_data.read_scam_data(self.data, self.encoder.plain(), self.runner)
         if self.test_share:
             folds = data.folds(SCAM_FOLDS, self.seed)
             found = [self._scam_fold(data.without(fold), data.only(fold)) for fold in folds]
@@ -233,10 +240,11 @@ class HeadsBuild:
     def _match(self, model: MultiTaskBERT) -> None:
         occupations = [occupation for occupation in read_onet(self.data) if occupation.tasks]
         train, test = split(occupations, self.test_share, self.seed)
-        pairs = match_training.match_pairs(train, model.encoder, self.runner, self.seed)
+        plain = self.encoder.plain()
+        pairs = match_training.match_pairs(train, plain, self.runner, self.seed)
         match_training.train_pair_scorer(model.pair_scorer, pairs, self.seed)
         if test:
-            unseen = match_training.match_pairs(test, model.encoder, self.runner, self.seed + 1)
+            unseen = match_training.match_pairs(test, plain, self.runner, self.seed + 1)
             self.metrics.update(match_training.measure_match(model.pair_scorer, unseen))
 
     def _category(self, model: MultiTaskBERT) -> None:

@@ -21,13 +21,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jobsentinel_workers.encoders import TextEncoder
-from jobsentinel_workers.encoders.text_encoder import DEFAULT_MAX_TOKENS
 from jobsentinel_workers.multi_task.assessment.evaluation import evaluate
 from jobsentinel_workers.multi_task.assessment.judged import Judged
 from jobsentinel_workers.multi_task.assessment.report import write_report
 from jobsentinel_workers.multi_task.assessment.table import to_table
-from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild
+from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild, starter_encoder
 from jobsentinel_workers.starter.embedding_memo import DEFAULT_CACHE, EmbeddingMemo
 from jobsentinel_workers.starter.judged_part import JudgedPart
 from jobsentinel_workers.starter.together import learn_together
@@ -45,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate, print the tables and write the reports; return the exit code."""
     options = _parse(arguments)
     torch.set_num_threads(options.threads)
-    encoder = TextEncoder.load(precision="fp32", max_tokens=DEFAULT_MAX_TOKENS)
+    encoder = starter_encoder()
     memo = EmbeddingMemo(options.cache, encoder)
     build = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
     build.run()

@@ -38,8 +38,8 @@ class JudgedPart:
         offsets = np.cumsum([0, *(max(fold.groups) + 1 for fold in folds)])
         return cls(
             folds[0].name,
-            _pool([fold.ours for fold in folds]),
-            {name: _pool([fold.beside[name] for fold in folds]) for name in folds[0].beside},
+            pool([fold.ours for fold in folds]),
+            {name: pool([fold.beside[name] for fold in folds]) for name in folds[0].beside},
             [
                 int(offset) + group
                 for fold, offset in zip(folds, offsets, strict=False)
@@ -75,8 +75,9 @@ def judge_part(
         "tf-idf": fit_baseline(question, texts, targets),
         "constant": constant_baseline(question, targets),
     }
+    groups = duplicate_groups(runner(model.encoder.plain(), judged_texts))
     beside = {who: baseline.judge(judged_texts, truth) for who, baseline in baselines.items()}
-    return JudgedPart(name, ours, beside, duplicate_groups(runner(model.encoder, judged_texts)))
+    return JudgedPart(name, ours, beside, groups)
 
 
 def _labelled(task: Task, rows: Sequence[MultiTaskExample]) -> tuple[list[str], FloatArray]:
@@ -85,7 +86,8 @@ def _labelled(task: Task, rows: Sequence[MultiTaskExample]) -> tuple[list[str], 
     return [scored_text(row.text) for row in rows], values
 
 
-def _pool(judged: Sequence[Judged]) -> Judged:
+def pool(judged: Sequence[Judged]) -> Judged:
+    """Return what was said of parts of a set as one; thresholds, which differ, by their mean."""
     return replace(
         judged[0],
         targets=np.concatenate([part.targets for part in judged]),

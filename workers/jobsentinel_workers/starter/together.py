@@ -34,7 +34,7 @@ def learn_together(
     All train the top two layers over rows of the open data, `ROWS_A_TASK` at most for a task, and
     are judged on the same rows set apart. Word models are left out: they share nothing.
     """
-    rows = _rows(data, np.random.default_rng(seed))
+    rows = rows_of_tasks(data, seed)
     log(f"together: {len(rows)} rows of four tasks, method top2, {EPOCHS} epochs")
 
     def make_model() -> MultiTaskBERT:
@@ -61,7 +61,9 @@ def learn_together(
     )
 
 
-def _rows(data: Path, rng: np.random.Generator) -> list[MultiTaskExample]:
+def rows_of_tasks(data: Path, seed: int) -> list[MultiTaskExample]:
+    """Return rows of the open data for functions, salary, scam and category."""
+    rng = np.random.default_rng(seed)
     titles = read_linkedin_titles(data)
     occupations = category_data.labelled_occupations(data)
     sets = (

@@ -17,9 +17,7 @@ from pathlib import Path
 
 import torch
 
-from jobsentinel_workers.encoders import TextEncoder
-from jobsentinel_workers.encoders.text_encoder import DEFAULT_MAX_TOKENS
-from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild
+from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild, starter_encoder
 from jobsentinel_workers.starter.build_reranker import build_reranker
 from jobsentinel_workers.starter.embedding_memo import DEFAULT_CACHE, EmbeddingMemo
 from jobsentinel_workers.starter.judged_part import part_metrics
@@ -51,7 +49,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _train_heads(options: argparse.Namespace) -> None:
-    encoder = TextEncoder.load(precision="fp32", max_tokens=DEFAULT_MAX_TOKENS)
+    encoder = starter_encoder()
     memo = EmbeddingMemo(options.cache, encoder)
     # Twice: once to learn what it achieves on rows set apart, and then from all rows.
     judged = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)

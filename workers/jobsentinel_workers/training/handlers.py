@@ -214,7 +214,7 @@ class TrainingHandlers:
             model = MultiTaskBERT.load(current.path, precision=self._settings.precision)
             for task in tasks:
                 model.add_task(task)
-            return model
+            return model.with_pooling(request.pooling)
 
         def make_trainer(
             model: MultiTaskBERT, folder: Path | None, on_progress: OnProgress
