@@ -20,7 +20,7 @@ from jobsentinel.contract.requests import (
     SelectRequest,
     TrainMultiTaskRequest,
 )
-from jobsentinel.contract.results import PostingScore, StatedSalary
+from jobsentinel.contract.results import ModelStamp, PostingScore, ScoreResult, StatedSalary
 from jobsentinel.contract.tasks import TASKS
 
 POSTING = {"id": "a", "title": "Cook"}
@@ -215,3 +215,13 @@ def test_a_stated_salary_survives_the_wire_with_its_open_end() -> None:
     score = PostingScore(posting_id="a", stated_salary=stated)
 
     assert PostingScore.parse(msgpack.unpackb(msgpack.packb(dump(score)))) == score
+
+
+def test_an_answer_of_a_newer_worker_is_read_without_what_is_new() -> None:
+    stamp = {"name": "multi-task", "version": 3, "precision": "fp32", "region": "north"}
+    answer = {"scores": [{"posting_id": "a", "mood": "good", "model": stamp}], "took_ms": 4}
+
+    result = ScoreResult.parse(answer)
+
+    assert result.scores[0].posting_id == "a"
+    assert result.scores[0].model == ModelStamp(name="multi-task", version=3, precision="fp32")

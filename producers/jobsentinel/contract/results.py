@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from jobsentinel.contract.base import Items, Message, Probability
 
 
-class ModelStamp(Message):
+class Answer(Message):
+    """A part of an answer; keys that a newer worker may add are left unread."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ModelStamp(Answer):
     """Which model answered. Version 0 is the one that ships with the package."""
 
     name: str
@@ -17,7 +23,7 @@ class ModelStamp(Message):
     precision: str
 
 
-class CategoryPrediction(Message):
+class CategoryPrediction(Answer):
     """The most probable of the twenty categories and what the others got."""
 
     label: str
@@ -25,7 +31,7 @@ class CategoryPrediction(Message):
     probabilities: dict[str, float]
 
 
-class SalaryPrediction(Message):
+class SalaryPrediction(Answer):
     """An estimate of the yearly salary with the interval the model was calibrated to, in USD."""
 
     value: float
@@ -33,7 +39,7 @@ class SalaryPrediction(Message):
     high: float
 
 
-class StatedSalary(Message):
+class StatedSalary(Answer):
     """The salary in a posting's own words, as stated and a year; no currency is converted.
 
     One figure stands at both ends. "Up to" leaves ``low`` absent, "from" ``high``; ``currency`` is
@@ -49,7 +55,7 @@ class StatedSalary(Message):
     text: str
 
 
-class ScamPrediction(Message):
+class ScamPrediction(Answer):
     """How probable a scam is, and whether that reaches the threshold chosen on validation data."""
 
     probability: Probability
@@ -57,7 +63,7 @@ class ScamPrediction(Message):
     threshold: Probability
 
 
-class CustomPrediction(Message):
+class CustomPrediction(Answer):
     """The answer of a model of the user's own: a class with its probability, or a number."""
 
     label: str | None = None
@@ -66,7 +72,7 @@ class CustomPrediction(Message):
     model: ModelStamp
 
 
-class PostingScore(Message):
+class PostingScore(Answer):
     """All that was predicted for one posting; what no trained head answers is absent."""
 
     posting_id: str
@@ -80,13 +86,13 @@ class PostingScore(Message):
     model: ModelStamp | None = None
 
 
-class ScoreResult(Message):
+class ScoreResult(Answer):
     """Scores in the order of the postings sent."""
 
     scores: Items[PostingScore]
 
 
-class RankedPosting(Message):
+class RankedPosting(Answer):
     """A candidate's place in the ranking, with its score and rank at each stage."""
 
     id: str
@@ -98,7 +104,7 @@ class RankedPosting(Message):
     cross_encoder_rank: int
 
 
-class RerankResult(Message):
+class RerankResult(Answer):
     """The ranking, best first, and how long each stage took."""
 
     ranked: Items[RankedPosting]
@@ -107,7 +113,7 @@ class RerankResult(Message):
     models: Items[ModelStamp]
 
 
-class Pick(Message):
+class Pick(Answer):
     """A sample chosen for labelling, and why."""
 
     id: str
@@ -115,7 +121,7 @@ class Pick(Message):
     reason: str
 
 
-class SelectResult(Message):
+class SelectResult(Answer):
     """The picks in order, and every sample's acquisition score: nothing is dropped."""
 
     picks: Items[Pick]
@@ -125,21 +131,21 @@ class SelectResult(Message):
     model: ModelStamp
 
 
-class IndexResult(Message):
+class IndexResult(Answer):
     """How many postings were new or changed, and how many were there already."""
 
     indexed: int
     unchanged: int
 
 
-class AddLabelsResult(Message):
+class AddLabelsResult(Answer):
     """How many labels were new or changed, and how many were there already."""
 
     stored: int
     unchanged: int
 
 
-class TrainResult(Message):
+class TrainResult(Answer):
     """A finished training run and the model version it registered."""
 
     run_id: str
