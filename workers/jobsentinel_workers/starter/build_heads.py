@@ -43,7 +43,8 @@ from jobsentinel_workers.starter.splits import split, split_by_group
 TEST_SHARE = 0.15
 VALIDATION_SHARE = 0.15
 SCAM_FOLDS = 5
-EPOCHS = 8
+EPOCHS = 10
+LEARNING_RATE = 5e-4
 LENT_SHARE, FEW_LENT_SHARE = 0.4, 0.08
 ONE_LINE_SHARE = 0.3
 DESCRIBED_WEIGHT = 6
@@ -102,7 +103,7 @@ class HeadsBuild:
             model,
             epochs=EPOCHS,
             batch_size=128,
-            learning_rate=2e-3,
+            learning_rate=LEARNING_RATE,
             patience=EPOCHS,
             seed=self.seed,
             runner=self.runner,
