@@ -9,7 +9,17 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import flood, footprint, machine, queueing, reranking, scoring, searching
+from benchmarks import (
+    flood,
+    footprint,
+    in_process,
+    machine,
+    queueing,
+    reranking,
+    scoring,
+    searching,
+    training,
+)
 from benchmarks.measure import Row
 from benchmarks.real_postings import read_postings
 from jobsentinel import Producer, Settings
@@ -22,7 +32,7 @@ def main() -> int:
     """Measure, print a table, save JSON; 1 when a goal is missed."""
     arguments = _arguments()
     postings = read_postings(arguments.data)
-    rows: list[Row] = [*footprint.import_time(), *searching.run()]
+    rows: list[Row] = [*footprint.import_time(), *searching.run(), *in_process.run(postings)]
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.load(data_dir=Path(folder))
         with Fleet(settings) as fleet:
@@ -35,6 +45,7 @@ def main() -> int:
                 rows += flood.run(producer, postings)
     with tempfile.TemporaryDirectory() as folder:
         rows += queueing.run(Path(folder), postings)
+    rows += training.run(arguments.data)
     rows.append(_carried_over_scored(rows))
     _print(rows)
     _save(rows, arguments.output)

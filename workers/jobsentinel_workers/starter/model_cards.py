@@ -31,8 +31,9 @@ def heads_card(metrics: Mapping[str, float]) -> str:
     return f"""\
 # Starter heads: category, functions, salary, scam, match
 
-Small heads over sentence embeddings, three of them with a linear model over hashed words beside
-them. They make a fresh install answer sensibly until your own labels take over. {_ENCODER}
+Small heads over sentence embeddings of a posting and of its title, three of them with a linear
+model over hashed words beside them, and salary with three small networks over words and embedding.
+They make a fresh install answer sensibly until your own labels take over. {_ENCODER}
 ## Data
 {_ONET}{_LINKEDIN}{_OTHERS}
 The weights learnt from CC BY-SA material are offered under the same terms. No row of any of these
