@@ -25,6 +25,16 @@ from jobsentinel_workers.multi_task import strip_salary
         ("$120,000.00/yr", ""),
         ("earn up to 3000 weekly from home", "earn up to from home"),
         ("Cook ($18)", "Cook"),
+        ("up to 120K DOE", "up to DOE"),
+        ("Pay 12 LPA, Pune", "Pay, Pune"),
+        ("8-10 lakh per annum plus bonus", "plus bonus"),
+        ("CTC 12,00,000 INR", "CTC"),
+        ("Rs. 25,000 per month", ""),
+        ("450 000 SEK, Malmö", ", Malmö"),
+        ("NOK 600 000 or 600 000 kr", "or"),
+        ("15 zł/h", ""),
+        ("¥8,000,000 to ¥9,000,000", ""),
+        ("R$ 5.000,00", ""),
     ],
 )
 def test_a_salary_is_taken_out(text: str, stripped: str) -> None:
@@ -46,6 +56,7 @@ def test_a_salary_is_taken_out(text: str, stripped: str) -> None:
         "zip 94105-1234",
         "3 years of experience, 2 days a week",
         "no digits at all",
+        "5 lakh customers, 10 crore users",
     ],
 )
 def test_other_numbers_stay(text: str) -> None:

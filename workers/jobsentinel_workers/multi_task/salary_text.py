@@ -11,15 +11,23 @@ import re
 
 from jobsentinel_workers.multi_task.salary_patterns import COUNTED, YEAR
 
-_CURRENCY = r"(?:(?:US|CA|AU|NZ|C|A)?\$|£|€|₹|\b(?:USD|GBP|EUR|CAD|AUD|NZD|INR|CHF|SGD)\b)"
-_NUMBER = r"(?<![\d.,])(?:\d{1,3}(?:[,.' ]\d{3})+|\d{1,9})(?:[.,]\d{1,2})?(?![\d])"
+_CURRENCY = (
+    r"(?:(?:US|CA|AU|NZ|HK|MX|C|A|S|R)?\$|[£€₹¥₩]|zł|\bRs\b\.?|\bkr\b\.?"
+    r"|\b(?:USD|GBP|EUR|CAD|AUD|NZD|INR|CHF|SGD|HKD|SEK|NOK|DKK|PLN|CZK|JPY|CNY|KRW|BRL|MXN|ZAR"
+    r"|AED)\b)"
+)
+_NUMBER = (
+    r"(?<![\d.,])(?:\d{1,2}(?:,\d{2})+,\d{3}|\d{1,3}(?:[,.' ]\d{3})+|\d{1,9})"
+    r"(?:[.,]\d{1,2})?(?![\d])"
+)
 _THOUSANDS = r"(?:\s?[kK]\b)"
+_LAKHS = r"(?:\s?(?:lakhs?|lacs?|lpa|crores?)\b)"
 _NOT_BIG_MONEY = r"(?!\s?(?:million|billion|mn?\b|bn?\b|M\b|B\b))"
 _TO = r"\s*(?:-{1,2}|–|—|to|and|bis|à)\s*"
 _UNIT = r"(?:hour|hr|day|week|wk|month|mo|year|yr|annum)s?"
 _PERIOD = (
     rf"(?:\s*(?:(?:/|per|an?|each|every)\s*{_UNIT}|hourly|daily|weekly|monthly|yearly|annually"
-    r"|p\.?\s?a\.?|p\.?\s?h\.?)(?![a-z]))"
+    r"|p\.?\s?a\.?|p\.?\s?h\.?|/\s?h)(?![a-z]))"
 )
 _HOURLY = r"(?:\s*(?:(?:/|per|an)\s*(?:hour|hr)|hourly|p\.?\s?h\.?)(?![a-z]))"
 _LARGE = rf"(?!{YEAR})(?<![\d.,])(?:\d{{1,3}}(?:[,.' ]\d{{3}})+|\d{{4,7}})(?:[.,]\d{{1,2}})?(?!\d)"
@@ -39,8 +47,11 @@ _BY_CURRENCY = re.compile(
 )
 _BY_THOUSANDS = re.compile(
     rf"{_SHORT_THOUSANDS}{_THOUSANDS}?{_TO}{_SHORT_THOUSANDS}{_THOUSANDS}{COUNTED}{_PERIOD}?"
-    rf"|{_SHORT_THOUSANDS}{_THOUSANDS}\+?{_PERIOD}",
+    rf"|{_SHORT_THOUSANDS}{_THOUSANDS}\+?(?:{_PERIOD}|(?=\s+(?:base|OTE|DOE|salary|package)\b))",
     re.IGNORECASE,
+)
+_BY_LAKHS = re.compile(
+    rf"(?:{_NUMBER}{_LAKHS}?{_TO})?{_NUMBER}{_LAKHS}{COUNTED}{_PERIOD}?", re.IGNORECASE
 )
 _BY_PERIOD = re.compile(
     rf"(?:{_LARGE}{_TO})?{_LARGE}{_PERIOD}|(?:{_NUMBER}{_TO})?{_NUMBER}{_HOURLY}", re.IGNORECASE
@@ -88,7 +99,7 @@ def _near_digits(text: str) -> list[tuple[int, int]]:
 
 def _strip(text: str) -> str:
     stripped = text
-    for pattern in (_BY_CURRENCY, _BY_THOUSANDS, _BY_PERIOD):
+    for pattern in (_BY_CURRENCY, _BY_LAKHS, _BY_THOUSANDS, _BY_PERIOD):
         stripped = pattern.sub(" ", stripped)
     return _BY_WORD.sub(r"\1 ", stripped)
 

@@ -48,11 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     build = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
     build.run()
     _report_recipe(build, options)
+    print(f"report: {options.out}/report.html\n")
     if not options.skip_together:
         trained = learn_together(options.data, options.seed, _log, _today())
         print(to_table(trained.evaluation))
         write_report(trained.evaluation, trained.judged, options.out / "together")
-    print(f"reports: {options.out}/report.html and {options.out}/together/report.html")
+        print(f"report: {options.out}/together/report.html")
     return 0
 
 

@@ -34,7 +34,7 @@ def confusion_matrix(judged: Judged) -> Plot:
     labels = [f"{name} ({n:,.0f})" for name, n in zip(names, actual, strict=True)]
     axes.set_yticks(range(len(names)), labels)
     axes.set(xlabel="Predicted class", ylabel="Actual class (rows)")
-    axes.set_title(f"{judged.task.name}: per cent of each actual class")
+    axes.set_title(f"{judged.task.name}:\nper cent of each actual class")
     alt = _describe(judged, counts, names)
     return Plot(f"{judged.task.name}_confusion", "Confusion", alt, to_png(figure), is_wide=True)
 

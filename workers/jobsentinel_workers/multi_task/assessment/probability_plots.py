@@ -49,7 +49,7 @@ def reliability_diagram(judged: Judged) -> Plot | None:
     _in_per_cent(top.yaxis, bottom.xaxis)
     tidy(bottom)
     title = f"{judged.task.name}: calibration error {_per_cent(error)}"
-    top.set_title(title)
+    top.set_title(title.replace(": ", ":\n"))
     alt = f"Reliability diagram of {title}; {_describe(found)}."
     return Plot(f"{judged.task.name}_reliability", "Reliability", alt, to_png(figure))
 
@@ -99,7 +99,7 @@ def precision_recall_curve(judged: Judged) -> Plot | None:
         label = f"at {_per_cent(rate)} yes: area {metrics['pr_auc_at_base_rate']:.3f}"
         _draw_curve(axes, judged, rate, colour=ORANGE, style="--", label=label)
     axes.set(xlabel="Recall", ylabel="Precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
-    axes.set_title(f"{judged.task.name}: precision and recall")
+    axes.set_title(f"{judged.task.name}:\nprecision and recall")
     axes.legend(loc="lower left", frameon=False, fontsize="small")
     _in_per_cent(axes.xaxis, axes.yaxis)
     tidy(axes)

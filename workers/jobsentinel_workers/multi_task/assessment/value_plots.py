@@ -35,7 +35,7 @@ def predicted_against_actual(judged: Judged) -> Plot:
     _draw_points(axes, judged, without, colour=ORANGE, marker="X", label="outside the interval")
     _set_axes(axes, judged)
     share = write_value(float(inside.mean()), "share")
-    axes.set_title(f"{judged.task.name}: {share} of {judged.rows:,} inside the interval")
+    axes.set_title(f"{judged.task.name}:\n{share} of {judged.rows:,} inside the interval")
     axes.legend(loc="upper left", frameon=False, fontsize="small")
     tidy(axes)
     alt = _describe(judged, len(shown), share)
