@@ -47,7 +47,7 @@ def no_embeddings(count: int) -> np.ndarray:
 
 def fit(seed: int = 0) -> WordNetworks:
     return fit_word_networks(
-        TEXTS, no_embeddings(len(TEXTS)), TARGETS, seed=seed, before_epoch=lambda: None
+        PAY, TEXTS, no_embeddings(len(TEXTS)), TARGETS, seed=seed, before_epoch=lambda: None
     )
 
 
@@ -116,7 +116,7 @@ def test_fitting_can_be_stopped() -> None:
 
     with pytest.raises(TrainingStopped):
         fit_word_networks(
-            TEXTS, no_embeddings(len(TEXTS)), TARGETS, seed=0, before_epoch=stop_at_the_second
+            PAY, TEXTS, no_embeddings(len(TEXTS)), TARGETS, seed=0, before_epoch=stop_at_the_second
         )
 
 
@@ -171,7 +171,7 @@ def test_networks_read_the_embedding_too(deep_encoder: TextEncoder) -> None:
     embeddings = run_directly(deep_encoder, texts)
     targets = embeddings[:, 3].astype(np.float64) * 10
     targets -= targets.mean()
-    networks = fit_word_networks(texts, embeddings, targets, seed=0, before_epoch=lambda: None)
+    networks = fit_word_networks(PAY, texts, embeddings, targets, seed=0, before_epoch=lambda: None)
 
     counts = count_words(texts)
     read = networks.outputs(counts, embeddings)

@@ -97,10 +97,19 @@ def _class_weight(task: Task, head: Array, words: Array, targets: Array) -> floa
 
 
 def _share(task: Task, head: Array, words: Array, targets: Array) -> float:
-    return fit_share(head[:, head.shape[1] // 2], words[:, 0], targets)
+    return _least_error_share(head[:, head.shape[1] // 2], words[:, 0], targets)
 
 
-def fit_share(first: Array, second: Array, targets: Array) -> float:
+def fit_network_share(task: Task, linear: Array, networks: Array, targets: Array) -> float:
+    """Return the share of the networks over words beside the linear model, (n, outputs) both."""
+    if task.has_values:
+        return _least_error_share(linear[:, 0], networks[:, 0], targets)
+    # Only their proportion matters: the weight of the words and the calibration come after.
+    ratio = _class_weight(task, linear, networks, targets)
+    return ratio / (1 + ratio)
+
+
+def _least_error_share(first: Array, second: Array, targets: Array) -> float:
     """Return the share of ``second`` beside ``first``, all (n,), with the least absolute error."""
 
     def absolute_error(share: float) -> float:

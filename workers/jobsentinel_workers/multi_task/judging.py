@@ -16,7 +16,7 @@ from jobsentinel_workers.multi_task.answers import to_numbers
 from jobsentinel_workers.multi_task.assessment.judged import Judged
 from jobsentinel_workers.multi_task.calibrating import calibrate, calibrate_jointly
 from jobsentinel_workers.multi_task.calibration import Calibration
-from jobsentinel_workers.multi_task.evidence import fit_share, join
+from jobsentinel_workers.multi_task.evidence import fit_network_share, join
 from jobsentinel_workers.multi_task.examples import MultiTaskExample, to_targets
 from jobsentinel_workers.multi_task.losses import TaskLoss, known_rows
 from jobsentinel_workers.multi_task.predictor import MultiTaskPredictor, scored_text
@@ -73,9 +73,9 @@ def _network_share(
 ) -> float:
     if name not in model.word_networks:
         return 0.0
-    linear = model.word_models[name].outputs(counts)[:, 0]
-    deep = model.word_networks[name].outputs(counts, embeddings)[:, 0]
-    return fit_share(linear, deep, targets)
+    linear = model.word_models[name].outputs(counts)
+    deep = model.word_networks[name].outputs(counts, embeddings)
+    return fit_network_share(model.tasks[name], linear, deep, targets)
 
 
 def judge_rows(

@@ -27,7 +27,10 @@ from jobsentinel_workers.multi_task.splitting import MIN_VALIDATION_LABELS
 from jobsentinel_workers.multi_task.trained_encoders import make_trained_encoder, put_encoder
 from jobsentinel_workers.multi_task.weighting import make_weighting
 from jobsentinel_workers.multi_task.word_fitting import fit_word_model
-from jobsentinel_workers.multi_task.word_network_fitting import fit_word_networks
+from jobsentinel_workers.multi_task.word_network_fitting import (
+    TASKS_WITH_NETWORKS,
+    fit_word_networks,
+)
 
 if TYPE_CHECKING:
     from jobsentinel_workers.multi_task.trainer import MultiTaskTrainer
@@ -151,11 +154,13 @@ class MultiTaskRun:
 
     def _fit_networks(self, name: str, rows: Rows) -> None:
         model, stop = self.model, partial(stop_if_asked, self.trainer.should_stop)
-        wanted = model.tasks[name].has_values and name in model.word_models
+        task = model.tasks[name]
+        wanted = task.type in TASKS_WITH_NETWORKS and name in model.word_models
         if not wanted or name in model.word_networks or len(rows) < MIN_NETWORK_LABELS:
             return
         self._embed(rows)
         model.word_networks[name] = fit_word_networks(
+            task,
             [self.texts[row] for row in rows],
             self.embeddings[rows].cpu().numpy(),
             self.train_targets[name][rows],

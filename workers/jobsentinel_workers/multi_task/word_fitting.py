@@ -28,7 +28,7 @@ VALUE_PENALTY = 0.5
 REWEIGHTINGS = 5
 FAR_OFF = 0.35
 """Residuals of so many standard deviations of the targets count half."""
-MAX_PLACES_OF_CLASSES = 2**16
+MAX_PLACES_OF_CLASSES = 2**15
 """Each place has a weight a class, and rare ones add little but size."""
 CLASS_EPOCHS = 5
 CLASS_BATCH = 128

@@ -1,4 +1,4 @@
-"""Small networks over words and embedding together, for values that depend on both.
+"""Small networks over words and embedding together, for answers that depend on both.
 
 What a title is worth depends on the town: a sum over words cannot say that, and a head over the
 embedding hardly sees the town. Each network gives every word a vector of its own, adds them up,
@@ -32,8 +32,8 @@ class WordNetworks:
         hidden: (networks, width + d, units) float16 weights, from the words' sum and the
             embedding of d numbers.
         hidden_bias: (networks, units) float32.
-        last: (networks, units) float32.
-        bias: (networks,) float32.
+        last: (networks, units, outputs) float32.
+        bias: (networks, outputs) float32.
     """
 
     vocabulary: Vocabulary
@@ -45,7 +45,7 @@ class WordNetworks:
     bias: Float32s
 
     def outputs(self, counts: csr_matrix, embeddings: FloatArray) -> Array:
-        """Return (n, 1) values in the task's targets.
+        """Return (n, outputs): logits, or a value in the task's targets.
 
         Args:
             counts: (n, BUCKETS) as `count_words` returns them.
@@ -53,10 +53,8 @@ class WordNetworks:
         """
         features = self.vocabulary.scale(counts)
         scaled = embeddings * np.sqrt(embeddings.shape[1])
-        total = np.zeros(len(embeddings))
-        for network in range(len(self.codes)):
-            total += self._output(network, features, scaled)
-        mean: Array = (total / len(self.codes))[:, None]
+        found = [self._output(number, features, scaled) for number in range(len(self.codes))]
+        mean: Array = np.mean(found, axis=0)
         return mean
 
     def _output(self, network: int, features: csr_matrix, embeddings: FloatArray) -> Array:
