@@ -178,3 +178,21 @@ def test_networks_read_the_embedding_too(deep_encoder: TextEncoder) -> None:
     blind = networks.outputs(counts, np.zeros_like(embeddings))
 
     assert not np.allclose(read, blind)
+
+
+@pytest.mark.parametrize("kind", [TaskType.CLASSIFICATION, TaskType.MULTILABEL])
+def test_classes_that_depend_on_two_words_are_learnt_too(
+    tiny_encoder: TextEncoder, kind: TaskType
+) -> None:
+    task = Task("shift", kind, classes=("day", "night"), words="titled")
+    model = MultiTaskBERT(tiny_encoder, [task])
+    labelled = [
+        MultiTaskExample(text, {"shift": "day" if target > 0 else "night"})
+        for text, target in zip(TEXTS, TARGETS, strict=True)
+    ]
+
+    MultiTaskTrainer(model, epochs=1).train(labelled)
+
+    texts = [f"{TITLES[a]}\nsomewhere {TOWNS[b]}" for a, b in PLACES]
+    found = [answer["shift"]["class"] for answer in MultiTaskPredictor(model).predict_batch(texts)]
+    assert found == ["day" if pay(a, b) > 0 else "night" for a, b in PLACES]
