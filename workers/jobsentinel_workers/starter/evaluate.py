@@ -43,17 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate, print the tables and write the reports; return the exit code."""
     options = _parse(arguments)
     torch.set_num_threads(options.threads)
-    encoder = starter_encoder()
-    memo = EmbeddingMemo(options.cache, encoder)
-    build = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
-    build.run()
-    _report_recipe(build, options)
-    print(f"report: {options.out}/report.html\n")
-    if not options.skip_together:
-        trained = learn_together(options.data, options.seed, _log, _today())
-        print(to_table(trained.evaluation))
-        write_report(trained.evaluation, trained.judged, options.out / "together")
-        print(f"report: {options.out}/together/report.html")
+    if options.only != "together":
+        _evaluate_recipe(options)
+    if options.only != "recipe":
+        _evaluate_together(options)
     return 0
 
 
@@ -65,9 +58,25 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
-        "--skip-together", action="store_true", help="leave out multi-task against single-task"
+        "--only", choices=("recipe", "together"), help="one of the two tables; both by default"
     )
     return parser.parse_args(arguments)
+
+
+def _evaluate_recipe(options: argparse.Namespace) -> None:
+    encoder = starter_encoder()
+    memo = EmbeddingMemo(options.cache, encoder)
+    build = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
+    build.run()
+    _report_recipe(build, options)
+    print(f"report: {options.out}/report.html\n")
+
+
+def _evaluate_together(options: argparse.Namespace) -> None:
+    trained = learn_together(options.data, options.seed, _log, _today())
+    print(to_table(trained.evaluation))
+    write_report(trained.evaluation, trained.judged, options.out / "together")
+    print(f"report: {options.out}/together/report.html")
 
 
 def _report_recipe(build: HeadsBuild, options: argparse.Namespace) -> None:

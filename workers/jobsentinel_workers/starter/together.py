@@ -61,7 +61,7 @@ def learn_together(
     )
 
 
-def rows_of_tasks(data: Path, seed: int) -> list[MultiTaskExample]:
+def rows_of_tasks(data: Path, seed: int, rows_a_task: int = ROWS_A_TASK) -> list[MultiTaskExample]:
     """Return rows of the open data for functions, salary, scam and category."""
     rng = np.random.default_rng(seed)
     titles = read_linkedin_titles(data)
@@ -75,5 +75,5 @@ def rows_of_tasks(data: Path, seed: int) -> list[MultiTaskExample]:
     return [
         rows[position]
         for rows in sets
-        for position in rng.permutation(len(rows))[:ROWS_A_TASK].tolist()
+        for position in rng.permutation(len(rows))[:rows_a_task].tolist()
     ]
