@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobsentinel.contract.errors import ConfigurationError
@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """SQLAlchemy URL of the store; None is SQLite in the data folder."""
     namespace: Name = "jobsentinel"
+
+    audit_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """Key of the audit log; None is a file that is made in the data folder."""
+    actor: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Who makes the changes that the audit log records; None is the user of the system."""
 
     max_queued_interactive: Annotated[int, Field(ge=1)] | None = 1_000
     """Messages that may wait in a queue before producers are held up; None is no limit."""

@@ -106,12 +106,12 @@ def test_export_writes_all_results_oldest_first_and_goes_on_where_it_was(
 
 
 def test_a_result_of_another_version_is_told_and_not_hidden(run: Run, database: Database) -> None:
-    save_score(database, "score-1", "job-1", {"mood": "good"})
+    save_score(database, "score-1", "job-1", {"match_quality": "good"})
 
     result = run("results", "list")
 
     assert "cannot show the result for 'job-1'" in result.stderr
-    assert json_rows(run("results", "list", "--json"))[0]["payload"]["mood"] == "good"
+    assert json_rows(run("results", "list", "--json"))[0]["payload"]["match_quality"] == "good"
 
 
 def test_runs_are_listed_and_shown_with_their_metrics(run: Run, database: Database) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from jobsentinel.contract.errors import InvalidInput, ModelCorrupted, ModelUnavailable
 from jobsentinel_workers.registry import ModelManager
@@ -19,7 +21,7 @@ def manager(tmp_path: Path) -> ModelManager:
 def checkpoint(tmp_path: Path) -> Path:
     folder = tmp_path / "checkpoint"
     folder.mkdir()
-    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "model.safetensors").write_bytes(save({"weights": np.zeros(4)}))
     return folder
 
 

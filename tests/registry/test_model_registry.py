@@ -9,7 +9,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from jobsentinel.contract.errors import InvalidInput, ModelCorrupted, ModelUnavailable
 from jobsentinel_workers.registry import MetricChange, ModelRegistry, ModelVersion
@@ -31,9 +33,13 @@ def with_builtin(tmp_path: Path) -> ModelRegistry:
     return ModelRegistry(tmp_path / "models", builtin={"multi-task": builtin})
 
 
+def tensors(content: bytes) -> bytes:
+    return save({"weights": np.array(list(content), dtype=np.uint8)})
+
+
 def write_checkpoint(folder: Path, weights: bytes) -> Path:
     (folder / "tokenizer").mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "model.safetensors").write_bytes(tensors(weights))
     (folder / "config.json").write_text("{}")
     (folder / "tokenizer" / "vocab.txt").write_text("a\nb\n")
     return folder
@@ -86,7 +92,7 @@ def test_moving_removes_the_checkpoint_after_it_is_safe(
 ) -> None:
     version = register(registry, checkpoint, move=True)
     assert not checkpoint.exists()
-    assert (version.path / "model.safetensors").read_bytes() == b"weights"
+    assert (version.path / "model.safetensors").read_bytes() == tensors(b"weights")
 
 
 def test_one_run_is_registered_once(registry: ModelRegistry, checkpoint: Path) -> None:

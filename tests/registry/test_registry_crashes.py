@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel_workers.registry import ModelRegistry
@@ -42,7 +44,7 @@ def registry(tmp_path: Path) -> ModelRegistry:
 def checkpoint_in(tmp_path: Path) -> Path:
     folder = tmp_path / "checkpoint"
     folder.mkdir(exist_ok=True)
-    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "model.safetensors").write_bytes(save({"weights": np.zeros(4)}))
     return folder
 
 
@@ -55,7 +57,7 @@ def registering(tmp_path: Path) -> str:
     ("module", "function"),
     [
         ("staging", "_copy_file"),
-        ("model_registry", "record_files"),
+        ("registration", "record_files"),
         ("model_folder", "publish_folder"),
         ("durable_files", "flush_file"),
     ],
@@ -99,6 +101,20 @@ def test_a_promotion_killed_midway_leaves_the_old_champion_or_the_new(
     registry.register("scam", checkpoint_in(tmp_path), kind="classification")
     told = [event.get("generation") for event in registry.history("scam")]
     assert (2 in told) == (function == "append_event")
+
+
+@pytest.mark.parametrize("function", ["write_aliases", "append_event"])
+def test_a_split_begun_and_killed_midway_is_on_or_off_and_told(
+    registry: ModelRegistry, tmp_path: Path, function: str
+) -> None:
+    registry.register("scam", checkpoint_in(tmp_path), kind="classification")
+    run_and_die(registry.root, "model_folder", function, "registry.begin_split('scam', 2, 0.25)")
+
+    on = function == "append_event"
+    assert registry.aliases("scam").challenger == (2 if on else None)
+    registry.register("scam", checkpoint_in(tmp_path), kind="classification")
+    told = [(each.get("challenger"), each.get("share")) for each in registry.history("scam")]
+    assert ((2, 0.25) in told) == on
 
 
 def test_a_dead_writer_holds_no_lock(registry: ModelRegistry, tmp_path: Path) -> None:

@@ -174,6 +174,8 @@ class Fleet:
 
 def _as_environment(settings: Settings, url: str) -> dict[str, str]:
     values = settings.model_dump(mode="json", exclude_none=True, exclude={"redis_url"})
+    if settings.audit_key is not None:
+        values["audit_key"] = settings.audit_key.get_secret_value()  # a dump masks it
     return {
         **{f"JOBSENTINEL_{name.upper()}": str(value) for name, value in values.items()},
         "JOBSENTINEL_REDIS_URL": url,

@@ -17,6 +17,7 @@ from celery import signals
 from jobsentinel.contract.tasks import INTERACTIVE
 from jobsentinel.ledger import Ledger, connect
 from jobsentinel.settings import Settings
+from jobsentinel_workers.audit import AuditLog
 from jobsentinel_workers.jobs.leases import LeaseKeeper
 from jobsentinel_workers.jobs.lifecycle import JobRunner
 from jobsentinel_workers.jobs.reconciler import Reconciler
@@ -87,10 +88,11 @@ class Services:
         self._settings = settings
         self._client = connect(settings.resolve_redis_url())
         ledger = Ledger(self._client, settings.namespace)
+        self._database = Database.open(_ready_store(settings))
         self._reconciler = Reconciler(
             settings,
             ledger,
-            Database.open(_ready_store(settings)),
+            self._database,
             process_name(),
             on_emptied=self._tell_models,
         )
@@ -104,6 +106,7 @@ class Services:
     def start(self) -> None:
         """Wait for Redis, load the models of an inference worker, then begin to reconcile."""
         wait_until_usable(self._client)
+        AuditLog(self._settings).check(self._database)
         if self._app.fleet_pool.name == "inference":
             runner_of(self._app, "inference")
         self._reconciler.start()

@@ -40,6 +40,7 @@ HEAVY: Final[Mapping[str, str]] = MappingProxyType(
         "runs": "Look at training runs.",
         "models": "List, promote, roll back and compare models.",
         "results": "Look at stored results, or export them.",
+        "audit": "Show who changed what, and check that nobody altered it.",
         "dead-letters": "List, replay and drop jobs that were given up.",
         "doctor": "Check this installation and say what to do.",
     }
@@ -57,6 +58,7 @@ ORDER: Final = (
     "runs",
     "models",
     "results",
+    "audit",
     "dead-letters",
     "outbox",
     "status",

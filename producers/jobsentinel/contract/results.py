@@ -21,6 +21,8 @@ class ModelStamp(Answer):
     name: str
     version: int
     precision: str
+    arm: str | None = None
+    """``champion`` or ``challenger`` while two versions share the work; absent otherwise."""
 
 
 class CategoryPrediction(Answer):

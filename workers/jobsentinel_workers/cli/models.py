@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from jobsentinel.cli.exit_codes import ExitCode, complain
-from jobsentinel.cli.output import json_option, print_facts, print_json, print_table
+from jobsentinel.cli.output import json_option, print_json, print_table
 from jobsentinel.cli.session import Session, pass_session
-from jobsentinel.cli.waiting import waiting_note
-from jobsentinel_workers.cli.opening import announce_models
+from jobsentinel_workers.cli.models_split import ab
+from jobsentinel_workers.cli.models_transfer import export_model, import_model, pull
+from jobsentinel_workers.cli.models_trial import try_out
+from jobsentinel_workers.cli.models_verify import verify
+from jobsentinel_workers.cli.models_versions import Version, announce, flat, print_version
 from jobsentinel_workers.cli.showing import minute
 from jobsentinel_workers.models_in_service import open_registry
-
-if TYPE_CHECKING:
-    from jobsentinel_workers.registry import ModelRegistry, ModelVersion
-
-
-class Version(click.ParamType[int | str]):
-    """A version's number, its label, or an alias such as ``champion``."""
-
-    name = "version"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        """Return digits as a number."""
-        return int(value) if str(value).isdecimal() else str(value)
 
 
 @click.group("models")
 def command() -> None:
     """List, promote, roll back and compare models.
 
-    A VERSION is a number, a label, or one of champion and previous. Version 0 comes with the
-    package.
+    A VERSION is a number, a label, or one of champion, previous and challenger. Version 0 comes
+    with the package.
     """
+
+
+command.add_command(ab)
+command.add_command(verify)
+command.add_command(export_model)
+command.add_command(import_model)
+command.add_command(pull)
 
 
 @command.command("list")
@@ -79,7 +74,7 @@ def list_models(session: Session, name: str | None, as_json: bool) -> int:
 @pass_session
 def show(session: Session, name: str, version: int | str, as_json: bool) -> None:
     """Show a version, the champion by default, after checking its files."""
-    _print_version(open_registry(session.settings).get(name, version), as_json)
+    print_version(open_registry(session.settings).get(name, version), as_json)
 
 
 @command.command("promote")
@@ -88,11 +83,19 @@ def show(session: Session, name: str, version: int | str, as_json: bool) -> None
 @json_option
 @pass_session
 def promote(session: Session, name: str, version: int | str, as_json: bool) -> None:
-    """Put a version into service; workers notice within seconds."""
+    """Put a version into service; workers notice within seconds.
+
+    A version of the scoring model or the reranker is loaded first, as a worker would.
+    """
+    from jobsentinel_workers.audit import recording
+
     registry = open_registry(session.settings)
-    promoted = registry.promote(name, version)
-    _announce(session, registry)
-    _print_version(promoted, as_json)
+    try_out(session, registry.get(name, version))
+    with recording(session.settings) as record:
+        promoted = registry.promote(name, version)
+        record("model_promoted", name, {"version": promoted.version})
+    announce(session, registry)
+    print_version(promoted, as_json)
 
 
 @command.command("rollback")
@@ -101,10 +104,14 @@ def promote(session: Session, name: str, version: int | str, as_json: bool) -> N
 @pass_session
 def rollback(session: Session, name: str, as_json: bool) -> None:
     """Put the version back that served before; a second time undoes the first."""
+    from jobsentinel_workers.audit import recording
+
     registry = open_registry(session.settings)
-    restored = registry.rollback(name)
-    _announce(session, registry)
-    _print_version(restored, as_json)
+    with recording(session.settings) as record:
+        restored = registry.rollback(name)
+        record("model_rolled_back", name, {"version": restored.version})
+    announce(session, registry)
+    print_version(restored, as_json)
 
 
 @command.command("compare")
@@ -133,45 +140,6 @@ def compare(
         complain("neither version has metrics")
 
 
-def _announce(session: Session, registry: ModelRegistry) -> None:
-    with waiting_note("telling the workers"):
-        told = announce_models(session.settings, registry)
-    if not told:
-        complain(
-            "Redis cannot be reached: until the workers start, a request that was answered before "
-            "gets its old answer"
-        )
-
-
-def _print_version(version: ModelVersion, as_json: bool) -> None:
-    if as_json:
-        print_json(version.as_dict())
-        return
-    print_facts(
-        {
-            "model": f"{version.name} version {version.version}",
-            "serves as": ", ".join(version.aliases),
-            "kind": version.kind,
-            "label": version.label,
-            "made": version.created_at and version.created_at.isoformat(timespec="seconds"),
-            "run": version.run_id,
-            "folder": str(version.path),
-            **dict(_flat("metric ", version.metrics)),
-            **dict(_flat("from ", version.lineage)),
-        }
-    )
-
-
-def _flat(prefix: str, tree: Mapping[str, Any]) -> list[tuple[str, object]]:
-    lines: list[tuple[str, object]] = []
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            lines += _flat(f"{prefix}{name}.", value)
-        else:
-            lines.append((f"{prefix}{name}", value))
-    return lines
-
-
 def _main_metric(metrics: Mapping[str, Any]) -> str | None:
-    numbers = [(name, v) for name, v in _flat("", metrics) if isinstance(v, float)]
+    numbers = [(name, v) for name, v in flat("", metrics) if isinstance(v, float)]
     return f"{numbers[0][0]} {numbers[0][1]:.3g}" if numbers else None

@@ -13,6 +13,8 @@ from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.postings import Posting
 from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
+from jobsentinel_workers.audit import AuditLog
+from jobsentinel_workers.audit.label_counts import label_counts
 from jobsentinel_workers.encoders import Runner
 from jobsentinel_workers.inference.batcher import Batcher, Lane
 from jobsentinel_workers.inference.embeddings import Embedded, embed
@@ -40,7 +42,7 @@ def inference_handlers(
     ledger.publish_models_generation(models_generation(models.registry))
     # A thread inside torch when the interpreter goes would abort the process.
     atexit.register(batcher.stop)
-    return InferenceHandlers(database, models, batcher).by_task()
+    return InferenceHandlers(database, models, batcher, AuditLog(settings)).by_task()
 
 
 def limit_threads(settings: Settings) -> int:
@@ -62,10 +64,13 @@ def limit_threads(settings: Settings) -> int:
 class InferenceHandlers:
     """What the handlers of one process share."""
 
-    def __init__(self, database: Database, models: ServingModels, batcher: Batcher) -> None:
+    def __init__(
+        self, database: Database, models: ServingModels, batcher: Batcher, audit: AuditLog
+    ) -> None:
         self._database = database
         self._models = models
         self._batcher = batcher
+        self._audit = audit
 
     def by_task(self) -> Mapping[str, Handler]:
         """Return the handlers by task name."""
@@ -91,14 +96,15 @@ class InferenceHandlers:
             scored.own.save(connection)
             if scored.profile is not None:
                 scored.profile.save(connection)
-            stored_results.save(
-                connection,
-                context.job_id,
-                "score",
-                [(score.posting_id, dump(score)) for score in scored.scores],
-                fencing_token=context.claim.token,
-                model=dump(scored.stamp),
-            )
+            for stamp, scores in scored.by_stamp():
+                stored_results.save(
+                    connection,
+                    context.job_id,
+                    "score",
+                    [(score.posting_id, dump(score)) for score in scores],
+                    fencing_token=context.claim.token,
+                    model=dump(stamp),
+                )
 
         return Answer(results.ScoreResult(scores=tuple(scored.scores)), store)
 
@@ -138,6 +144,9 @@ class InferenceHandlers:
 
         def store(connection: Connection) -> Message:
             changed = labels.add(connection, rows, job_id=context.job_id)
+            if changed:
+                counts = label_counts(rows, changed)
+                self._audit.record(connection, "labels_changed", context.job_id, counts)
             return results.AddLabelsResult(stored=changed, unchanged=sent - changed)
 
         return Answer(results.AddLabelsResult(stored=0, unchanged=sent), store)

@@ -11,12 +11,13 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from jobsentinel.contract.errors import QueueUnavailable
 from jobsentinel.contract.tasks import QUEUES
-from jobsentinel.ledger import DeadJob, Ledger
+from jobsentinel.ledger import DeadJob, Ledger, digest_of
 from jobsentinel.settings import Settings
+from jobsentinel_workers.audit import AuditLog
 from jobsentinel_workers.store import Database, dead_letters, runs
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Reconciler:
         self._settings = settings
         self._ledger = ledger
         self._database = database
+        self._audit = AuditLog(settings)
         self._owner = owner
         self._on_emptied = on_emptied
         self._epoch: str | None = None
@@ -121,5 +123,17 @@ class Reconciler:
             run = runs.get(connection, job.job_id)
             if run is not None and run.finished_at is None:
                 runs.finish(connection, job.job_id, "failed", error=job.error)
+                self._audit.record(connection, "run_failed", job.job_id, _about(job, run))
         self._ledger.mark_buried(job, ttl_s=self._settings.result_ttl_s)
         logger.error("job.dead job_id=%s task=%s reason=%s", job.job_id, job.task, job.reason)
+
+
+def _about(job: DeadJob, run: runs.Run) -> dict[str, Any]:
+    """Return what the audit log says of a failed run: not its error, which may quote texts."""
+    return {
+        "task": job.task,
+        "model": run.config.get("name"),
+        "reason": job.reason,
+        "attempts": job.attempts,
+        "request_sha256": digest_of(job.payload) if job.payload else None,
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from jobsentinel_workers.registry.comparison import MetricChange
 from jobsentinel_workers.registry.model_manager import ModelManager
 from jobsentinel_workers.registry.model_registry import ModelRegistry
+from jobsentinel_workers.registry.split import Arm, Split
 from jobsentinel_workers.registry.versions import ModelVersion
 
-__all__ = ["MetricChange", "ModelManager", "ModelRegistry", "ModelVersion"]
+__all__ = ["Arm", "MetricChange", "ModelManager", "ModelRegistry", "ModelVersion", "Split"]

@@ -52,14 +52,19 @@ def catch_up(folder: Path, versions: Iterable[int], aliases: Aliases) -> None:
     for version in sorted(set(versions) - recorded):
         append_event(folder, "registered", version=version, recovered=True)
     if aliases.generation > max((event.get("generation", 0) for event in events), default=0):
-        append_event(
-            folder,
-            "champion_changed",
-            version=aliases.champion,
-            previous=aliases.previous,
-            generation=aliases.generation,
-            recovered=True,
-        )
+        append_event(folder, "aliases_changed", **alias_facts(aliases), recovered=True)
+
+
+def alias_facts(aliases: Aliases) -> dict[str, Any]:
+    """Return what a line says of the versions in service."""
+    facts: dict[str, Any] = {
+        "version": aliases.champion,
+        "previous": aliases.previous,
+        "generation": aliases.generation,
+    }
+    if aliases.split is not None:
+        facts |= {"challenger": aliases.split.challenger, "share": aliases.split.share}
+    return facts
 
 
 def _cut_torn_line(path: Path, descriptor: int) -> None:

@@ -12,11 +12,12 @@ import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from jobsentinel.contract.errors import InvalidInput, ModelCorrupted
 from jobsentinel_workers.registry.durable_files import encode_json, walk
+from jobsentinel_workers.registry.weight_files import SUFFIX, check_safetensors
 
 MANIFEST_NAME: Final = "MANIFEST.json"
 FORMAT: Final = 1
@@ -50,10 +51,17 @@ class Manifest:
     label: str | None = None
     run_id: str | None = None
 
+    @property
+    def seal(self) -> str:
+        """The SHA-256 of everything that the manifest says."""
+        return _digest(self._body())
+
     def encode(self) -> bytes:
         """Return the JSON text, sealed with the SHA-256 of its own content."""
-        body = asdict(self) | {"created_at": self.created_at.isoformat(), "format": FORMAT}
-        return encode_json(body | {"sha256": _digest(body)})
+        return encode_json(self._body() | {"sha256": self.seal})
+
+    def _body(self) -> dict[str, Any]:
+        return asdict(self) | {"created_at": self.created_at.isoformat(), "format": FORMAT}
 
     def verify(self, folder: Path) -> None:
         """Compare ``folder`` with the record, file by file.
@@ -61,13 +69,19 @@ class Manifest:
         Raises:
             ModelCorrupted: naming the first file that is missing, extra, linked or changed.
         """
+        difference = self.first_difference(folder)
+        if difference is not None:
+            raise ModelCorrupted(f"{folder / difference}; restore it or roll back")
+
+    def first_difference(self, folder: Path) -> str | None:
+        """Return the first file in which ``folder`` differs and how, or None."""
         present = {path.relative_to(folder).as_posix(): path for path in _leaves(folder)}
         present.pop(MANIFEST_NAME, None)
         for name in sorted(present.keys() ^ self.files.keys()):
             what = "is missing" if name in self.files else "is not in the manifest"
-            raise ModelCorrupted(f"{folder / name} {what}; restore it or roll back")
-        for name, path in present.items():
-            _verify_file(path, self.files[name])
+            return f"{name} {what}"
+        found = (_difference(name, path, self.files[name]) for name, path in present.items())
+        return next((each for each in found if each is not None), None)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -132,21 +146,31 @@ def _is_regular(path: Path) -> bool:
 def _check_plain(path: Path) -> None:
     if not _is_regular(path):
         raise InvalidInput("checkpoint_path", f"{path} is a link or device; copy the file itself")
+    check_format(path, "checkpoint_path")
+    if path.suffix == SUFFIX:
+        check_safetensors(path, "checkpoint_path")
+
+
+def check_format(path: PurePath, field: str) -> None:
+    """Refuse a file by its name alone.
+
+    Raises:
+        InvalidInput: files of that name may run code when they are opened.
+    """
     if path.suffix not in PLAIN_SUFFIXES:
         raise InvalidInput(
-            "checkpoint_path",
+            field,
             f"{path} is of a format that may run code when it is opened; "
             f"save the model as one of {', '.join(sorted(PLAIN_SUFFIXES))}",
         )
 
 
-def _verify_file(path: Path, record: FileRecord) -> None:
+def _difference(name: str, path: Path, record: FileRecord) -> str | None:
     if not _is_regular(path):
-        raise ModelCorrupted(f"{path} is a link or device; restore the file or roll back")
+        return f"{name} is a link or device"
     if path.stat().st_size != record.size_bytes or hash_file(path) != record.sha256:
-        raise ModelCorrupted(
-            f"{path} differs from the SHA-256 in its manifest; restore it or roll back"
-        )
+        return f"{name} differs from the SHA-256 in its manifest"
+    return None
 
 
 def _digest(body: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Where the parts of one model lie on disk.
 
     versions/<n>/     immutable: the model's files and MANIFEST.json
-    aliases.json      champion and previous, replaced in one step
+    aliases.json      champion, previous and split, replaced in one step
     history.jsonl     every change, append-only
     .lock             one writer at a time
     .staging/         copies on their way in
@@ -21,7 +21,12 @@ from typing import Final
 from jobsentinel.contract.errors import ModelCorrupted, ModelUnavailable
 from jobsentinel_workers.registry.aliases import Aliases, read_aliases, write_aliases
 from jobsentinel_workers.registry.durable_files import flush_folder, publish_folder
-from jobsentinel_workers.registry.history import append_event, catch_up
+from jobsentinel_workers.registry.history import (
+    alias_facts,
+    append_event,
+    catch_up,
+    read_events,
+)
 from jobsentinel_workers.registry.locking import exclusive_lock
 from jobsentinel_workers.registry.manifest import MANIFEST_NAME, Manifest, read_manifest
 
@@ -76,6 +81,24 @@ class ModelFolder:
                 # A damaged version has no label or run to find; ``get`` and ``list`` report it.
                 continue
 
+    def number_of_run(self, run_id: str | None) -> int | None:
+        """Return the version that a training run registered, if there is one."""
+        if run_id is None:
+            return None
+        found = (each.version for each in self.readable_manifests() if each.run_id == run_id)
+        return next(found, None)
+
+    def number_of_label(self, label: str) -> int | None:
+        """Return the version of that label, if there is one."""
+        found = (each.version for each in self.readable_manifests() if each.label == label)
+        return next(found, None)
+
+    def next_number(self) -> int:
+        """Return a number that no version ever had, not even one that was removed by hand."""
+        events = (each for each in read_events(self.path) if each["event"] == "registered")
+        recorded: list[int] = [each["version"] for each in events]
+        return max([0, *self.numbers(), *recorded]) + 1
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the model's lock, with the history of killed writers completed first."""
@@ -102,13 +125,7 @@ class ModelFolder:
             run_id=manifest.run_id,
         )
 
-    def change_champion(self, event: str, aliases: Aliases) -> None:
+    def change_aliases(self, event: str, aliases: Aliases) -> None:
         """Swap the aliases and write down why."""
         write_aliases(self.path, aliases)
-        append_event(
-            self.path,
-            event,
-            version=aliases.champion,
-            previous=aliases.previous,
-            generation=aliases.generation,
-        )
+        append_event(self.path, event, **alias_facts(aliases))

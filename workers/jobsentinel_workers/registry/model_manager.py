@@ -12,6 +12,7 @@ from typing import Any, Final
 from jobsentinel.settings import Settings
 from jobsentinel_workers.registry.model_registry import ModelRegistry
 from jobsentinel_workers.registry.names import check_label
+from jobsentinel_workers.registry.split import Arm, Split
 from jobsentinel_workers.registry.versions import ModelVersion
 
 DEFAULT_MODEL_NAME: Final = "fine-tuned"
@@ -99,6 +100,24 @@ class ModelManager:
             ModelUnavailable: there is none.
         """
         return self.registry.rollback(self.name)
+
+    def set_challenger(self, version: str | int, share: float) -> Split:
+        """Try a version beside the current one, on a share of the postings between 0 and 1.
+
+        Raises:
+            InvalidInput: the share is out of range, or the version is the current one.
+            ModelUnavailable: there is no such version, or no current one.
+        """
+        return self.registry.begin_split(self.name, version, share)
+
+    def remove_challenger(self) -> None:
+        """Let the current model answer everything again."""
+        self.registry.end_split(self.name)
+
+    def arm_of(self, posting_id: str) -> Arm:
+        """Return which arm a posting belongs to; without a challenger, the champion's."""
+        split = self.registry.aliases(self.name).split
+        return "champion" if split is None else split.arm_of(posting_id)
 
     def _current(self) -> ModelVersion | None:
         for version in self.registry.list(self.name):

@@ -1,52 +1,30 @@
-"""The registry: register, get, promote, roll back, list and compare versions of models."""
+"""The registry: register, get, promote, try, roll back, list and compare versions of models."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
 from jobsentinel_workers.registry.aliases import Aliases, read_aliases
 from jobsentinel_workers.registry.comparison import MetricChange, compare_metrics
-from jobsentinel_workers.registry.durable_files import encode_json
 from jobsentinel_workers.registry.history import Event, read_events
-from jobsentinel_workers.registry.manifest import (
-    MANIFEST_NAME,
-    Manifest,
-    read_manifest,
-    record_files,
-)
+from jobsentinel_workers.registry.manifest import MANIFEST_NAME, read_manifest
 from jobsentinel_workers.registry.model_folder import ModelFolder
-from jobsentinel_workers.registry.names import (
-    CHAMPION,
-    PREVIOUS,
-    check_label,
-    check_name,
-    check_run_id,
-)
+from jobsentinel_workers.registry.names import ALIASES, CHAMPION, PREVIOUS, check_name
+from jobsentinel_workers.registry.registration import check_facts, publish_version
+from jobsentinel_workers.registry.split import Split, check_share, split_for
 from jobsentinel_workers.registry.staging import staged_copy
 from jobsentinel_workers.registry.versions import BUILTIN_VERSION, ModelVersion, version_of
 
 # The method ``list`` hides the type of that name inside the class.
 Versions: TypeAlias = list[ModelVersion]
 Names: TypeAlias = list[str]
+Numbers: TypeAlias = list[int]
 Events: TypeAlias = list[Event]
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What the caller of ``register`` says about a version, checked."""
-
-    kind: str
-    metrics: Mapping[str, Any]
-    lineage: Mapping[str, Any]
-    label: str | None
-    run_id: str | None
 
 
 class ModelRegistry:
@@ -90,17 +68,11 @@ class ModelRegistry:
             InvalidInput: a name, label, metric or file that the registry does not take.
         """
         folder = self._folder(name)
-        facts = _Facts(
-            kind=check_name(kind, "kind"),
-            metrics=_plain(metrics, "metrics"),
-            lineage=_plain(lineage, "lineage"),
-            label=None if label is None else check_label(label),
-            run_id=None if run_id is None else check_run_id(run_id),
-        )
-        number = self._number_of_run(folder, run_id)
+        facts = check_facts(kind=kind, metrics=metrics, lineage=lineage, label=label, run_id=run_id)
+        number = folder.number_of_run(run_id)
         if number is None:
             with staged_copy(Path(checkpoint_path), folder.path) as staged:
-                number = self._publish(folder, staged, facts)
+                number = publish_version(folder, staged, facts)
         if move:
             shutil.rmtree(checkpoint_path, ignore_errors=True)
         return self.get(name, number, verify=False)
@@ -108,9 +80,9 @@ class ModelRegistry:
     def get(self, name: str, version: int | str = CHAMPION, *, verify: bool = True) -> ModelVersion:
         """Return a version, its files checked against their SHA-256.
 
-        ``version`` is ``champion``, ``previous``, a number or a label. Where nothing was ever
-        promoted, the champion is the built-in version 0. A corrupt champion is an error, never
-        silently replaced: roll back to take the previous one.
+        ``version`` is ``champion``, ``previous``, ``challenger``, a number or a label. Where
+        nothing was ever promoted, the champion is the built-in version 0. A corrupt champion is an
+        error, never silently replaced: roll back to take the previous one.
 
         Raises:
             ModelUnavailable: there is no such model or version.
@@ -123,13 +95,13 @@ class ModelRegistry:
         manifest = folder.manifest(number)
         if verify:
             manifest.verify(folder.version_path(number))
-        names = self._aliases(name).names_of(number)
+        names = self.aliases(name).names_of(number)
         return version_of(manifest, folder.version_path(number), names)
 
     def promote(self, name: str, version: int | str) -> ModelVersion:
         """Make ``version`` the champion, after checking its files; the old one is ``previous``.
 
-        Promoting the champion changes nothing.
+        A split ends with it. Promoting the champion changes nothing else.
 
         Raises:
             ModelUnavailable: there is no such model or version.
@@ -138,16 +110,18 @@ class ModelRegistry:
         target = self.get(name, version)
         folder = self._folder(name)
         with folder.writing():
-            aliases = self._aliases(name)
+            aliases = self.aliases(name)
             if aliases.champion != target.version:
                 changed = aliases.with_champion(target.version, previous=aliases.champion)
-                folder.change_champion("promoted", changed)
+                folder.change_aliases("promoted", changed)
+            elif aliases.split is not None:
+                folder.change_aliases("promoted", aliases.with_split(None))
         return self.get(name, target.version, verify=False)
 
     def rollback(self, name: str) -> ModelVersion:
         """Swap champion and previous, after checking the files of the one that comes back.
 
-        A second rollback undoes the first.
+        A split ends with it. A second rollback undoes the first, but for the split.
 
         Raises:
             ModelUnavailable: no version served before the present one.
@@ -157,10 +131,44 @@ class ModelRegistry:
         self._resolve(name, PREVIOUS)
         with folder.writing():
             target = self.get(name, PREVIOUS)
-            aliases = self._aliases(name)
+            aliases = self.aliases(name)
             changed = aliases.with_champion(target.version, previous=aliases.champion)
-            folder.change_champion("rolled_back", changed)
+            folder.change_aliases("rolled_back", changed)
         return self.get(name, target.version, verify=False)
+
+    def begin_split(self, name: str, version: int | str, share: float) -> Split:
+        """Let ``version`` answer a share of the postings beside the champion, its files checked.
+
+        It replaces the split there was. With the same challenger only the share changes, and as it
+        grows, no posting leaves the challenger.
+
+        Raises:
+            InvalidInput: the share is not between 0 and 1, or the version is the champion.
+            ModelUnavailable: there is no such model or version, or no champion beside it.
+            ModelCorrupted: a file is missing or changed; what serves stays.
+        """
+        check_share(share)
+        self._resolve(name, CHAMPION)
+        target = self.get(name, version)
+        folder = self._folder(name)
+        with folder.writing():
+            aliases = self.aliases(name)
+            if aliases.champion == target.version:
+                raise InvalidInput("version", f"{target.version} is the champion already")
+            split = split_for(name, target.version, share, aliases.split)
+            if split != aliases.split:
+                folder.change_aliases("split_begun", aliases.with_split(split))
+        return split
+
+    def end_split(self, name: str) -> None:
+        """Let the champion answer everything again; without a split, nothing changes."""
+        folder = self._folder(name)
+        if read_aliases(folder.path).split is None:
+            return
+        with folder.writing():
+            aliases = self.aliases(name)
+            if aliases.split is not None:
+                folder.change_aliases("split_ended", aliases.with_split(None))
 
     def compare(self, name: str, first: int | str, second: int | str) -> dict[str, MetricChange]:
         """Pair the metrics of two versions by dotted path, such as ``validation.macro_f1``."""
@@ -168,9 +176,25 @@ class ModelRegistry:
         return compare_metrics(left.metrics, right.metrics)
 
     def generation(self, name: str) -> str:
-        """Return a token that changes whenever the champion does; it costs one tiny read."""
+        """Return a token that changes with the champion and the split; it costs one tiny read."""
         aliases = read_aliases(self._folder(name).path)
         return f"{aliases.generation}:{aliases.champion}"
+
+    def aliases(self, name: str) -> Aliases:
+        """Return champion, previous and split as they were at one moment, by one tiny read."""
+        aliases = read_aliases(self._folder(name).path)
+        if aliases.champion is None and name in self._builtin:
+            return replace(aliases, champion=BUILTIN_VERSION)
+        return aliases
+
+    def refuse_kind(self, name: str, kind: str) -> None:
+        """Refuse what cannot take the place of built-in weights, before it is taken in.
+
+        Raises:
+            InvalidInput: workers load that model as another kind.
+        """
+        if name in self._builtin and kind != name:
+            raise InvalidInput("name", f"{name!r} is no name for a model of kind {kind!r}")
 
     def history(self, name: str) -> Events:
         """Return what happened to a model, oldest first."""
@@ -189,53 +213,25 @@ class ModelRegistry:
         ``problem``, because that is when somebody looks.
         """
         names = self.names() if name is None else [check_name(name)]
-        return [version for each in names for version in self._list_one(each)]
+        return [self._describe(each, number) for each in names for number in self._numbers(each)]
+
+    def verify(self, name: str, version: int | str | None = None) -> Versions:
+        """Return one version, or all of a model, with the ``problem`` of those that are damaged.
+
+        Every file is read. What an alias means and is not there has a problem too.
+
+        Raises:
+            ModelUnavailable: there is nothing of that name.
+        """
+        if version is not None:
+            return [self._describe(name, self._resolve(name, version), verify=True)]
+        numbers = {*self._numbers(name), *self.aliases(name).by_name().values()}
+        if not numbers:
+            raise ModelUnavailable(f"there is no model {name!r}")
+        return [self._describe(name, each, verify=True) for each in sorted(numbers)]
 
     def _folder(self, name: str) -> ModelFolder:
         return ModelFolder(check_name(name), self.root / name)
-
-    def _aliases(self, name: str) -> Aliases:
-        aliases = read_aliases(self._folder(name).path)
-        if aliases.champion is None and name in self._builtin:
-            return replace(aliases, champion=BUILTIN_VERSION)
-        return aliases
-
-    def _publish(self, folder: ModelFolder, staged: Path, facts: _Facts) -> int:
-        files = record_files(staged)
-        with folder.writing():
-            # Another process may have registered the same run while this one copied.
-            known = self._number_of_run(folder, facts.run_id)
-            if known is not None:
-                return known
-            self._refuse_taken_label(folder, facts.label)
-            manifest = Manifest(
-                name=folder.name,
-                version=max(folder.numbers(), default=BUILTIN_VERSION) + 1,
-                kind=facts.kind,
-                created_at=datetime.now(UTC),
-                files=files,
-                metrics=facts.metrics,
-                lineage=facts.lineage,
-                label=facts.label,
-                run_id=facts.run_id,
-            )
-            folder.publish(staged, manifest)
-            return manifest.version
-
-    def _refuse_taken_label(self, folder: ModelFolder, label: str | None) -> None:
-        owner = self._number_of_label(folder, label) if label else None
-        if owner is not None:
-            raise InvalidInput("label", f"{label!r} is already the label of version {owner}")
-
-    def _number_of_run(self, folder: ModelFolder, run_id: str | None) -> int | None:
-        if run_id is None:
-            return None
-        found = (each.version for each in folder.readable_manifests() if each.run_id == run_id)
-        return next(found, None)
-
-    def _number_of_label(self, folder: ModelFolder, label: str) -> int | None:
-        found = (each.version for each in folder.readable_manifests() if each.label == label)
-        return next(found, None)
 
     def _resolve(self, name: str, version: int | str) -> int:
         folder = self._folder(name)
@@ -243,11 +239,10 @@ class ModelRegistry:
             return version
         if not isinstance(version, str):
             raise InvalidInput("version", "must be a number, an alias or a label")
-        aliases = self._aliases(name)
-        if version in {CHAMPION, PREVIOUS}:
-            number = aliases.champion if version == CHAMPION else aliases.previous
+        if version in ALIASES:
+            number = self.aliases(name).by_name().get(version)
         else:
-            number = self._number_of_label(folder, version)
+            number = folder.number_of_label(version)
         if number is None:
             raise ModelUnavailable(f"model {name!r} has no version {version!r}")
         return number
@@ -256,7 +251,7 @@ class ModelRegistry:
         path = self._builtin.get(name)
         if path is None or not path.is_dir():
             raise ModelUnavailable(f"model {name!r} has no built-in weights; promote a version")
-        names = self._aliases(name).names_of(BUILTIN_VERSION)
+        names = self.aliases(name).names_of(BUILTIN_VERSION)
         if not (path / MANIFEST_NAME).exists():
             return ModelVersion(name, BUILTIN_VERSION, path, kind=name, aliases=names)
         manifest = read_manifest(path)
@@ -264,27 +259,16 @@ class ModelRegistry:
             manifest.verify(path)
         return version_of(manifest, path, names)
 
-    def _list_one(self, name: str) -> Versions:
+    def _numbers(self, name: str) -> Numbers:
         builtin = [BUILTIN_VERSION] if name in self._builtin else []
-        return [self._describe(name, each) for each in builtin + self._folder(name).numbers()]
+        return builtin + self._folder(name).numbers()
 
-    def _describe(self, name: str, number: int) -> ModelVersion:
+    def _describe(self, name: str, number: int, *, verify: bool = False) -> ModelVersion:
         try:
-            return self.get(name, number, verify=False)
+            return self.get(name, number, verify=verify)
         except ModelUnavailable as error:
             path = self._folder(name).version_path(number)
-            names = self._aliases(name).names_of(number)
+            names = self.aliases(name).names_of(number)
             return ModelVersion(
                 name, number, path, kind="unknown", aliases=names, problem=str(error)
             )
-
-
-def _plain(tree: Mapping[str, Any] | None, field: str) -> Mapping[str, Any]:
-    """Return ``tree`` as JSON would give it back, so that the manifest's seal stays true."""
-    try:
-        plain: dict[str, Any] = json.loads(encode_json(dict(tree or {})))
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            field, f"must be finite numbers, text, lists and mappings ({error})"
-        ) from error
-    return plain

@@ -11,7 +11,9 @@ MAX_NAME_CHARS: Final = 64
 MAX_RUN_ID_CHARS: Final = 200
 CHAMPION: Final = "champion"
 PREVIOUS: Final = "previous"
-RESERVED_LABELS: Final = frozenset({CHAMPION, PREVIOUS, "challenger", "builtin", "latest"})
+CHALLENGER: Final = "challenger"
+ALIASES: Final = frozenset({CHAMPION, PREVIOUS, CHALLENGER})
+RESERVED_LABELS: Final = ALIASES | {"builtin", "latest"}
 
 _NAME = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_NAME_CHARS - 1}}}")
 _LABEL = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._+-]{{0,{MAX_NAME_CHARS - 1}}}")

@@ -19,19 +19,26 @@ _READ_ONLY = 0o444
 
 
 @contextmanager
-def staged_copy(source: Path, model_folder: Path) -> Iterator[Path]:
-    """Yield a private copy of ``source`` on the registry's file system; what is left is removed."""
-    paths = list_plain_files(source)
-    staging = model_folder / STAGING_NAME
+def staging_folder(parent: Path) -> Iterator[Path]:
+    """Yield a private path below ``parent``, not made yet; what is left there is removed."""
+    staging = parent / STAGING_NAME
     staging.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(staging)
-    copy = staging / uuid4().hex
+    private = staging / uuid4().hex
     try:
+        yield private
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+@contextmanager
+def staged_copy(source: Path, parent: Path) -> Iterator[Path]:
+    """Yield a private copy of ``source`` on the registry's file system; what is left is removed."""
+    paths = list_plain_files(source)
+    with staging_folder(parent) as copy:
         for path in paths:
             _copy_file(path, copy / path.relative_to(source))
         yield copy
-    finally:
-        shutil.rmtree(copy, ignore_errors=True)
 
 
 def _copy_file(source: Path, target: Path) -> None:

@@ -21,7 +21,7 @@ class ModelVersion:
     Attributes:
         created_at: in UTC; None for built-in weights without a manifest.
         label: the user's own name for it, such as ``v1.2``.
-        aliases: ``champion`` and ``previous`` where they mean this version.
+        aliases: ``champion``, ``previous`` and ``challenger`` where they mean this version.
         problem: why a listed version cannot be used; None when its manifest reads well.
     """
 

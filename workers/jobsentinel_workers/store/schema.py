@@ -26,7 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """The newest migration; a store at this revision is opened without loading Alembic."""
 
 
@@ -185,4 +185,34 @@ dead_letters = Table(
     Column("versions", JsonText, nullable=False),
     Column("created_at", Text, nullable=False),
     Index("dead_letters_by_creation", "created_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    # In SQLite an INTEGER key is the row's own number: it lies in the file once, so that what is
+    # verified is all there is.
+    Column(
+        "seq",
+        BigInteger().with_variant(Integer(), "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False),  # the very text that was signed, hence no JsonText
+    Column("previous_mac", Text, nullable=False),
+    Column("mac", Text, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("mac", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("seal", Text, nullable=False),
 )

@@ -21,6 +21,7 @@ from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.limits import MIN_TRAINING_ROWS
 from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
+from jobsentinel_workers.audit import Event
 from jobsentinel_workers.fine_tuning import (
     FineTunedBERT,
     FineTuningConfig,
@@ -136,6 +137,9 @@ class TrainingHandlers:
                 model_version=version,
                 fencing_token=context.claim.token,
             )
+            made = {"task": task, "model": request.name, "version": version}
+            made["data_sha256"] = trained.lineage["data_sha256"]
+            run.audit.record(connection, "run_finished", run.run_id, made)
 
         return Answer(result, store)
 
@@ -172,11 +176,19 @@ class TrainingHandlers:
             },
             run_id=run.run_id,
         )
+        about = {"version": version.version, "run_id": run.run_id}
+        data = {"data_sha256": trained.lineage["data_sha256"]}
+        self._record(run, "model_registered", request.name, {**about, **data})
         shutil.rmtree(run.folder, ignore_errors=True)
         if request.promote:
             self._registry.promote(request.name, version.version)
+            self._record(run, "model_promoted", request.name, about)
             self._ledger.publish_models_generation(models_generation(self._registry))
         return version.version
+
+    def _record(self, run: TrainingRun, event: Event, model: str, details: dict[str, Any]) -> None:
+        with self._database.begin() as connection:
+            run.audit.record(connection, event, model, details)
 
     def _fine_tune(self, request: requests.FineTuneRequest, run: TrainingRun) -> _Trained:
         encoder_path = self._settings.encoder_path

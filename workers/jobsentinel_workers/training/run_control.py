@@ -13,6 +13,7 @@ from typing import Any
 from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.errors import GivenBack, JobCancelled
 from jobsentinel.settings import Settings
+from jobsentinel_workers.audit import AuditLog
 from jobsentinel_workers.jobs.context import JobContext
 from jobsentinel_workers.jobs.stopping import StopSignal
 from jobsentinel_workers.store import Database, runs
@@ -26,6 +27,7 @@ class TrainingRun:
     def __init__(self, settings: Settings, database: Database, context: JobContext) -> None:
         self._database = database
         self._context = context
+        self.audit = AuditLog(settings)
         self.run_id = context.job_id
         self.folder: Path = settings.data_dir / "runs" / self.run_id
 
@@ -38,16 +40,21 @@ class TrainingRun:
         """
         config = {name: value for name, value in dump(request).items() if name != "rows"}
         self.folder.mkdir(parents=True, exist_ok=True)
-        token = self._context.claim.token
+        claim = self._context.claim
+        token = claim.token
+        about = {"task": task, "model": config.get("name"), "request_sha256": claim.digest}
         with self._database.begin() as connection:
             runs.create(connection, self.run_id, task, config=config)
             runs.reopen(connection, self.run_id, fencing_token=token)
+            started = {**about, "attempt": claim.attempt}
+            self.audit.record(connection, "run_started", self.run_id, started)
         try:
             with sigterm_stops(self._context.stop):
                 yield self
         except JobCancelled:
             with self._database.begin() as connection:
                 runs.finish(connection, self.run_id, "cancelled", fencing_token=token)
+                self.audit.record(connection, "run_cancelled", self.run_id, about)
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
         except GivenBack:

@@ -1,0 +1,71 @@
+"""What the commands of `jobsentinel models` share: how a version is named, shown and announced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobsentinel.cli.exit_codes import complain
+from jobsentinel.cli.output import print_facts, print_json
+from jobsentinel.cli.session import Session
+from jobsentinel.cli.waiting import waiting_note
+from jobsentinel_workers.cli.opening import announce_models
+
+if TYPE_CHECKING:
+    from jobsentinel_workers.registry import ModelRegistry, ModelVersion
+
+
+class Version(click.ParamType[int | str]):
+    """A version's number, its label, or an alias such as ``champion``."""
+
+    name = "version"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Return digits as a number."""
+        return int(value) if str(value).isdecimal() else str(value)
+
+
+def announce(session: Session, registry: ModelRegistry) -> None:
+    """Let producers know of a change, or say what it means that they cannot be told."""
+    with waiting_note("telling the workers"):
+        told = announce_models(session.settings, registry)
+    if not told:
+        complain(
+            "Redis cannot be reached: until the workers start, a request that was answered before "
+            "gets its old answer"
+        )
+
+
+def print_version(version: ModelVersion, as_json: bool) -> None:
+    """Print all that is known of a version."""
+    if as_json:
+        print_json(version.as_dict())
+        return
+    print_facts(
+        {
+            "model": f"{version.name} version {version.version}",
+            "serves as": ", ".join(version.aliases),
+            "kind": version.kind,
+            "label": version.label,
+            "made": version.created_at and version.created_at.isoformat(timespec="seconds"),
+            "run": version.run_id,
+            "folder": str(version.path),
+            **dict(flat("metric ", version.metrics)),
+            **dict(flat("from ", version.lineage)),
+        }
+    )
+
+
+def flat(prefix: str, tree: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return the leaves of a tree with their dotted paths."""
+    lines: list[tuple[str, object]] = []
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            lines += flat(f"{prefix}{name}.", value)
+        else:
+            lines.append((f"{prefix}{name}", value))
+    return lines
