@@ -57,7 +57,6 @@ from jobsentinel_workers.starter.open_data import read_csv, read_emscad
 FOLDS = 5
 WINDOW_CHARS, MAX_WINDOWS = 550, 6
 TEST_SHARE = 0.15
-ROWS_A_TASK = 1_200
 EPOCHS = 200
 """Of heads over frozen embeddings; they stop by themselves."""
 
@@ -190,7 +189,7 @@ def _in_folds(reading: Reading, task: Task, rows: Rows, seed: int) -> Judged:
 
 def compare_poolings(data: Path, seed: int, log: Callable[[str], None]) -> Evaluation:
     """Return the title beside the mean, compared with the other poolings."""
-    learnt, test = hold_out(together.rows_of_tasks(data, seed, ROWS_A_TASK), TEST_SHARE, seed)
+    learnt, test = hold_out(together.rows_of_tasks(data, seed), TEST_SHARE, seed)
     choices: tuple[PoolingChoice, ...] = ("title", "mean", "cls", "attention")
     judged: dict[str, dict[str, Judged]] = {}
     for choice in choices:

@@ -22,7 +22,7 @@ from jobsentinel_workers.multi_task.run_control import OnProgress
 from jobsentinel_workers.starter import category_data, function_data, salary_data, scam_data
 from jobsentinel_workers.starter.open_data import read_emscad, read_linkedin_titles
 
-ROWS_A_TASK = 2_500
+ROWS_A_TASK = 1_200
 EPOCHS = 3
 
 
@@ -75,5 +75,5 @@ def rows_of_tasks(data: Path, seed: int, rows_a_task: int = ROWS_A_TASK) -> list
     return [
         rows[position]
         for rows in sets
-        for position in rng.permutation(len(rows))[:rows_a_task].tolist()
+        for position in rng.permutation(len(rows))[:ROWS_A_TASK].tolist()
     ]
