@@ -37,6 +37,9 @@ def in_process_of_its_own(settings: Settings, *arguments: str) -> subprocess.Pop
         "JOBSENTINEL_NAMESPACE": settings.namespace,
         "JOBSENTINEL_DATA_DIR": str(settings.data_dir),
     }
+    # A shell that runs these tests in the background has its children ignore Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [*COMMAND, *arguments],
         env=environment,
