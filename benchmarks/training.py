@@ -57,7 +57,7 @@ def measure(data: Path, method: str) -> dict[str, float]:
     )
 
     postings = read_postings(data)[:MEASURED]
-    labels = ["legal", "education", "sales"]
+    labels = ["legal", "healthcare", "engineering"]
     rows = [
         MultiTaskExample(
             posting.text(),
