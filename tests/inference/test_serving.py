@@ -33,7 +33,7 @@ def register(registry: ModelRegistry, folder: Path) -> int:
     return version
 
 
-def test_a_promoted_version_serves_the_next_request_and_shares_the_encoder(
+def test_a_promoted_version_serves_the_next_request_and_shares_the_network(
     models: ServingModels, starter_copy: Path
 ) -> None:
     before, generation = models.scoring(), models_generation(models.registry)
@@ -43,7 +43,7 @@ def test_a_promoted_version_serves_the_next_request_and_shares_the_encoder(
 
     assert after.stamp.version == version > before.stamp.version
     assert after.model is not before.model
-    assert after.model.encoder is models.base
+    assert after.model.encoder.network is models.base.network
     assert models_generation(models.registry) != generation
     assert models.scoring() is after
 
