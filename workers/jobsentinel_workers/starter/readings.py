@@ -41,7 +41,6 @@ from jobsentinel_workers.multi_task import (
     MultiTaskTrainer,
     Task,
     TaskType,
-    create_job_matching_model,
     scored_text,
 )
 from jobsentinel_workers.multi_task.assessment.evaluation import Evaluation, evaluate
@@ -50,7 +49,7 @@ from jobsentinel_workers.multi_task.assessment.table import to_table
 from jobsentinel_workers.multi_task.judging import judge_rows
 from jobsentinel_workers.multi_task.near_duplicates import near_duplicate_groups
 from jobsentinel_workers.multi_task.splitting import hold_out
-from jobsentinel_workers.starter import function_data, together
+from jobsentinel_workers.starter import together
 from jobsentinel_workers.starter.judged_part import pool
 from jobsentinel_workers.starter.open_data import read_csv, read_emscad
 
@@ -188,14 +187,13 @@ def _in_folds(reading: Reading, task: Task, rows: Rows, seed: int) -> Judged:
 
 
 def compare_poolings(data: Path, seed: int, log: Callable[[str], None]) -> Evaluation:
-    """Return the title beside the mean, compared with the other poolings."""
+    """Return the title beside the mean, compared with the other poolings, without word models."""
     learnt, test = hold_out(together.rows_of_tasks(data, seed), TEST_SHARE, seed)
     choices: tuple[PoolingChoice, ...] = ("title", "mean", "cls", "attention")
+    tasks = [replace(task, words="none") for task in together.tasks()]
     judged: dict[str, dict[str, Judged]] = {}
     for choice in choices:
-        encoder = TextEncoder.load(precision="fp32")
-        model = create_job_matching_model(encoder, pretrained=False, pooling=choice)
-        model.add_task(replace(function_data.functions_task(), words="none"))
+        model = MultiTaskBERT(TextEncoder.load(precision="fp32"), tasks, choice)
         trainer = MultiTaskTrainer(model, "top2", epochs=together.EPOCHS, seed=seed)
         trainer.train(learnt)
         judged[choice] = judge_rows(model, test)

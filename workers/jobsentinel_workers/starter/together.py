@@ -12,7 +12,8 @@ from jobsentinel_workers.multi_task import (
     MultiTaskBERT,
     MultiTaskExample,
     MultiTaskTrainer,
-    create_job_matching_model,
+    Task,
+    job_matching_tasks,
 )
 from jobsentinel_workers.multi_task.evaluated_training import (
     EvaluatedTraining,
@@ -32,16 +33,13 @@ def learn_together(
     """Return the evaluation of a model of four tasks beside one model for each of them.
 
     All train the top two layers over rows of the open data, `ROWS_A_TASK` at most for a task, and
-    are judged on the same rows set apart. Word models are left out: they share nothing.
+    are judged on the same rows set apart. Each task keeps its word model, which shares nothing.
     """
     rows = rows_of_tasks(data, seed)
     log(f"together: {len(rows)} rows of four tasks, method top2, {EPOCHS} epochs")
 
     def make_model() -> MultiTaskBERT:
-        encoder = TextEncoder.load(precision="fp32")
-        model = create_job_matching_model(encoder, pretrained=False)
-        model.add_task(function_data.functions_task())
-        return model
+        return MultiTaskBERT(TextEncoder.load(precision="fp32"), tasks())
 
     def make_trainer(
         model: MultiTaskBERT, folder: Path | None, on_progress: OnProgress
@@ -61,7 +59,12 @@ def learn_together(
     )
 
 
-def rows_of_tasks(data: Path, seed: int, rows_a_task: int = ROWS_A_TASK) -> list[MultiTaskExample]:
+def tasks() -> list[Task]:
+    """Return the job tasks and the functions, as the starter model has them."""
+    return [*job_matching_tasks(), function_data.functions_task()]
+
+
+def rows_of_tasks(data: Path, seed: int) -> list[MultiTaskExample]:
     """Return rows of the open data for functions, salary, scam and category."""
     rng = np.random.default_rng(seed)
     titles = read_linkedin_titles(data)
