@@ -11,13 +11,12 @@ WARM_UP, SINGLES = 5, 60
 
 
 def run(postings: Sequence[Posting]) -> list[Row]:
-    """Return the median latency of all four answers about a posting that was not seen before."""
+    """Return the median latency of the answers about a posting that was not seen before."""
     from jobsentinel_workers.multi_task import MultiTaskPredictor, create_job_matching_model
 
     predictor = MultiTaskPredictor(create_job_matching_model())
-    profile = "Registered nurse, eight years on wards, looks for night shifts"
     for posting in postings[:WARM_UP]:
-        predictor.predict(posting, profile)
+        predictor.predict(posting)
     taken = sorted(
         seconds(lambda p=posting: predictor.predict(p))  # type: ignore[misc]  # a default binds the loop's value
         for posting in postings[WARM_UP : WARM_UP + SINGLES]

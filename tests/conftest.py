@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import BertConfig, BertModel
+from tests.encoder_folders import write_encoder
 
 from jobsentinel import Producer, Settings
 from jobsentinel_workers.embedded import EmbeddedServer
-from jobsentinel_workers.encoders import TextEncoder, packaged_model_path
+from jobsentinel_workers.encoders import TextEncoder
 from jobsentinel_workers.fleet import Fleet
 
 for name in [name for name in os.environ if name.startswith("JOBSENTINEL_")]:
@@ -83,14 +82,7 @@ def one_thread() -> None:
 def tiny_encoder_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random encoder of two layers, 32 wide, and the real tokenizer: quick."""
     folder = tmp_path_factory.mktemp("encoders") / "tiny"
-    torch.manual_seed(0)
-    config = BertConfig(
-        hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
-    )
-    BertModel(config).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(packaged_model_path() / name, folder)
-    return folder
+    return write_encoder(folder, pooler=True, num_hidden_layers=2, num_attention_heads=4)
 
 
 @pytest.fixture

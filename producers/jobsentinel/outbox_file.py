@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jobsentinel.contract.errors import OutboxUnavailable
+from jobsentinel.durable import flush_folder
 
 if TYPE_CHECKING:
     import sqlite3
@@ -88,16 +89,8 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before there is a table
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
-        _sync(path.parent.parent)  # SQLite does so with the file's own folder, which may be new
-
-
-def _sync(folder: Path) -> None:
-    """Let the names in a folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        # SQLite does so with the file's own folder, which may be new.
+        flush_folder(path.parent.parent)
 
 
 def no_room(error: Exception) -> bool:

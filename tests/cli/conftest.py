@@ -20,6 +20,8 @@ from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.tasks import QUEUES
 from jobsentinel.ledger import Claim, Ledger
+from jobsentinel_workers.models_in_service import open_registry
+from jobsentinel_workers.registry import ModelRegistry
 
 Answer = Callable[[Message], Message]
 Run = Callable[..., Result]
@@ -114,3 +116,17 @@ def write_lines(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def registry(settings: Settings, tmp_path: Path) -> ModelRegistry:
+    """A registry with two versions of ``mine``, the first of them in service."""
+    made = open_registry(settings)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    for accuracy, label in ((0.5, "v1.0"), (0.75, "v1.1")):
+        metrics = {"validation": {"accuracy": accuracy}}
+        made.register("mine", folder, kind="classification", metrics=metrics, label=label)
+    made.promote("mine", 1)
+    return made

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from jobsentinel import Producer, Settings
-from jobsentinel_workers.models_in_service import open_registry
+from jobsentinel import Producer
 from jobsentinel_workers.registry import ModelRegistry
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def registry(settings: Settings, tmp_path: Path) -> ModelRegistry:
-    """A registry with two versions of ``mine``, the first of them in service."""
-    made = open_registry(settings)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    for accuracy, label in ((0.5, "v1.0"), (0.75, "v1.1")):
-        metrics = {"validation": {"accuracy": accuracy}}
-        made.register("mine", folder, kind="classification", metrics=metrics, label=label)
-    made.promote("mine", 1)
-    return made
 
 
 def json_rows(result: Result) -> list[Any]:

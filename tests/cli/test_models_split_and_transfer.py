@@ -12,24 +12,10 @@ import pytest
 from click.testing import Result
 
 from jobsentinel import Producer, Settings
-from jobsentinel_workers.models_in_service import open_registry
 from jobsentinel_workers.registry import ModelRegistry
 from jobsentinel_workers.starter import starter_path
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def registry(settings: Settings, tmp_path: Path) -> ModelRegistry:
-    """A registry with two versions of ``mine``, the first of them in service."""
-    made = open_registry(settings)
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    for label in ("v1.0", "v1.1"):
-        made.register("mine", folder, kind="classification", label=label)
-    made.promote("mine", 1)
-    return made
 
 
 @pytest.fixture

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+from tests.encoder_folders import write_encoder
 
-from jobsentinel_workers.encoders import TextEncoder, packaged_model_path
+from jobsentinel_workers.encoders import TextEncoder
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -36,24 +26,14 @@ def other_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_tiny(folder: Path, seed: int) -> Path:
-    from transformers import BertConfig, BertModel
-
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        config = BertConfig(
-            vocab_size=30_522,
-            hidden_size=32,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            intermediate_size=64,
-            max_position_embeddings=64,
-            initializer_range=0.2,
-        )
-        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
-        if (packaged_model_path() / name).exists():
-            shutil.copyfile(packaged_model_path() / name, folder / name)
-    return folder
+    return write_encoder(
+        folder,
+        seed=seed,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+    )
 
 
 @pytest.fixture

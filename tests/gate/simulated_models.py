@@ -83,3 +83,15 @@ def decide_on(
         date=DATE,
         policy=policy,
     )
+
+
+def decide_contenders(challenger: Contender, champion: Contender) -> Verdict:
+    """Decide between models whose rows of one task taught the challenger."""
+    return decide(
+        challenger,
+        champion,
+        trained=["job_category"],
+        latency=SAME_SPEED,
+        date=DATE,
+        policy=QUICK,
+    )

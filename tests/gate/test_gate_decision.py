@@ -15,6 +15,7 @@ from simulated_models import (
     SAME_SPEED,
     SCAM,
     contender,
+    decide_contenders,
     decide_on,
     judge_categories,
     judge_salaries,
@@ -221,14 +222,7 @@ def test_a_task_that_falls_silent_is_a_loss_that_no_gain_outweighs() -> None:
     champion = contender("jobs@1", judge_categories(400, 0.0), tasks=["match_quality"])
     challenger = contender("jobs@2", judge_categories(400, 1.5, own=1))
 
-    verdict = decide(
-        challenger,
-        champion,
-        trained=["job_category"],
-        latency=SAME_SPEED,
-        date=DATE,
-        policy=QUICK,
-    )
+    verdict = decide_contenders(challenger, champion)
 
     assert not verdict.promote
     assert "match_quality: the champion answers it, the challenger does not" in verdict.reasons
@@ -238,14 +232,7 @@ def test_a_task_that_nobody_labelled_is_named_and_does_not_hold_back_others() ->
     champion = contender("jobs@1", judge_categories(400, 0.0), tasks=["match_quality"])
     challenger = contender("jobs@2", judge_categories(400, 1.5, own=1), tasks=["match_quality"])
 
-    verdict = decide(
-        challenger,
-        champion,
-        trained=["job_category"],
-        latency=SAME_SPEED,
-        date=DATE,
-        policy=QUICK,
-    )
+    verdict = decide_contenders(challenger, champion)
 
     assert verdict.promote
     assert any(reason.startswith("match_quality: not compared") for reason in verdict.reasons)

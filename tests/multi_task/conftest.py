@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import BertConfig, BertModel
+from tests.encoder_folders import write_encoder
 
-from jobsentinel_workers.encoders import TextEncoder, packaged_model_path
+from jobsentinel_workers.encoders import TextEncoder
 
 
 @pytest.fixture(scope="session")
 def deep_encoder_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random encoder of four layers, 32 wide, with dropout."""
     folder = tmp_path_factory.mktemp("encoders") / "deep"
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        config = BertConfig(
-            hidden_size=32, num_hidden_layers=4, num_attention_heads=4, intermediate_size=64
-        )
-        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(packaged_model_path() / name, folder)
-    return folder
+    return write_encoder(folder, num_hidden_layers=4, num_attention_heads=4)
 
 
 @pytest.fixture

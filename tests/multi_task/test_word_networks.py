@@ -22,8 +22,8 @@ from jobsentinel_workers.multi_task import (
     create_job_matching_model,
 )
 from jobsentinel_workers.multi_task.word_network_fitting import fit_word_networks
-from jobsentinel_workers.multi_task.word_networks import WordNetworks, gelu, to_codes
-from jobsentinel_workers.multi_task.words import count_words
+from jobsentinel_workers.multi_task.word_networks import WordNetworks, gelu
+from jobsentinel_workers.multi_task.words import count_words, to_codes
 
 PAY = Task("pay", TaskType.QUANTILE, transform="log", words="titled")
 TITLES = ("nurse", "teacher", "lawyer", "driver")

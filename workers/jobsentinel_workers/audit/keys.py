@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from jobsentinel.contract.errors import ConfigurationError
+from jobsentinel.durable import flush_folder
 from jobsentinel.settings import Settings
 
 KEY_BYTES: Final = 32
@@ -68,7 +69,7 @@ def _make(path: Path) -> None:
         pass
     finally:
         temporary.unlink()
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 def _write_private(path: Path, content: bytes) -> None:
@@ -77,14 +78,6 @@ def _write_private(path: Path, content: bytes) -> None:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> bytes:

@@ -7,14 +7,20 @@ from typing import Any
 
 import click
 
-from jobsentinel.cli.exit_codes import ExitCode, complain
+from jobsentinel.cli.exit_codes import complain
 from jobsentinel.cli.output import json_option, print_json, print_table
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel_workers.cli.models_split import ab
 from jobsentinel_workers.cli.models_transfer import export_model, import_model, pull
 from jobsentinel_workers.cli.models_trial import try_out
 from jobsentinel_workers.cli.models_verify import verify
-from jobsentinel_workers.cli.models_versions import Version, announce, flat, print_version
+from jobsentinel_workers.cli.models_versions import (
+    Version,
+    announce,
+    flat,
+    print_version,
+    report_broken,
+)
 from jobsentinel_workers.cli.showing import minute
 from jobsentinel_workers.models_in_service import open_registry
 
@@ -61,10 +67,7 @@ def list_models(session: Session, name: str | None, as_json: bool) -> int:
                 for each in found
             ],
         )
-    broken = [each for each in found if each.problem]
-    for each in broken:
-        complain(f"broken: {each.name} version {each.version}: {each.problem}")
-    return ExitCode.FAILED if broken else ExitCode.DONE
+    return report_broken(found)
 
 
 @command.command("show")

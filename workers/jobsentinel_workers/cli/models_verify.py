@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from jobsentinel.cli.exit_codes import ExitCode, complain
+from jobsentinel.cli.exit_codes import ExitCode
 from jobsentinel.cli.output import json_option, print_json, print_table
 from jobsentinel.cli.session import Session, pass_session
-from jobsentinel_workers.cli.models_versions import Version
+from jobsentinel_workers.cli.models_versions import Version, report_broken
 from jobsentinel_workers.models_in_service import open_registry
 
 
@@ -37,10 +37,7 @@ def verify(
                 for each in found
             ],
         )
-    broken = [each for each in found if each.problem]
-    for each in broken:
-        complain(f"broken: {each.name} version {each.version}: {each.problem}")
-    return ExitCode.FAILED if broken else ExitCode.DONE
+    return report_broken(found)
 
 
 def _verdict(problem: str | None) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobsentinel.cli.exit_codes import complain
+from jobsentinel.cli.exit_codes import ExitCode, complain
 from jobsentinel.cli.output import print_facts, print_json
 from jobsentinel.cli.session import Session
 from jobsentinel.cli.waiting import waiting_note
@@ -58,6 +58,14 @@ def print_version(version: ModelVersion, as_json: bool) -> None:
             **dict(flat("from ", version.lineage)),
         }
     )
+
+
+def report_broken(versions: Iterable[ModelVersion]) -> ExitCode:
+    """Name the versions whose files are not what was registered; return the exit code."""
+    broken = [each for each in versions if each.problem]
+    for each in broken:
+        complain(f"broken: {each.name} version {each.version}: {each.problem}")
+    return ExitCode.FAILED if broken else ExitCode.DONE
 
 
 def flat(prefix: str, tree: Mapping[str, Any]) -> list[tuple[str, object]]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.fine_tuning.examples import Example
+from jobsentinel_workers.fine_tuning.grouping import groups_of_pairs
 
 NUMBER_STRATA = 5
 
@@ -64,22 +65,16 @@ def _groups(examples: Sequence[Example], fraction: float) -> list[Rows]:
 
 
 def _join(examples: Sequence[Example]) -> list[Rows]:
-    """Return the connected components of rows over shared texts (union-find)."""
-    parent = list(range(len(examples)))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
+    """Return the connected components of rows over shared texts."""
     first: dict[str, int] = {}
-    for row, example in enumerate(examples):
-        for text in example.texts:
-            parent[root(row)] = root(first.setdefault(text.casefold(), row))
+    shared = (
+        (row, first.setdefault(text.casefold(), row))
+        for row, example in enumerate(examples)
+        for text in example.texts
+    )
     components: dict[int, Rows] = defaultdict(list)
-    for row in range(len(examples)):
-        components[root(row)].append(row)
+    for row, component in enumerate(groups_of_pairs(len(examples), shared)):
+        components[component].append(row)
     return list(components.values())
 
 

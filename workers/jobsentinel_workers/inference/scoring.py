@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.postings import Posting
-from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel, TextEncoder
+from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel, TextEncoder, TextInput
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.embeddings import Embedded, embed
 from jobsentinel_workers.inference.posting_scores import (
@@ -144,10 +144,14 @@ class Scoring:
         base = self.models.base
         if encoder.text_model_id != base.model_id:
             return embed(self.database, base, texts, self.runner)
-        vectors = encoder.text_embeddings(own.vectors)
-        # All are given to the store: a text that was only sampled before is not in the index yet.
-        new = dict(zip(own.hashes, vectors, strict=True))
-        return Embedded(vectors, own.hashes, new, base.model_id)
+        if encoder.model_id == base.model_id:
+            return own
+        at_hand: dict[TextInput, FloatArray] = dict(
+            zip(texts, encoder.text_embeddings(own.vectors), strict=True)
+        )
+        return embed(
+            self.database, base, texts, lambda _, missing: np.stack([at_hand[t] for t in missing])
+        )
 
     def _profile(self, request: requests.ScoreRequest, encoder: SequenceModel) -> Embedded | None:
         if request.profile is None:

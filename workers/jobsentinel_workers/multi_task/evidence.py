@@ -33,6 +33,14 @@ class JoinedCalibration:
     network_share: float = 0.0
 
 
+def blend_words(linear: Array, deep: Array | None, network_share: float) -> Array:
+    """Return (n, outputs) of the words: the linear model's, or between these and the networks'."""
+    if deep is None:
+        return linear
+    blended: Array = linear + network_share * (deep - linear)
+    return blended
+
+
 def join(task: Task, head: Array, words: Array, joined: JoinedCalibration) -> Array:
     """Return (n, outputs) from those of the head and (n, outputs) or, of a value, (n, 1) of words.
 

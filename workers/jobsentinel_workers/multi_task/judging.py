@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
 from jobsentinel_workers.encoders import FloatArray as Float32s
 from jobsentinel_workers.encoders import Runner, run_directly
@@ -16,7 +15,7 @@ from jobsentinel_workers.multi_task.answers import to_numbers
 from jobsentinel_workers.multi_task.assessment.judged import Judged
 from jobsentinel_workers.multi_task.calibrating import calibrate, calibrate_jointly
 from jobsentinel_workers.multi_task.calibration import Calibration
-from jobsentinel_workers.multi_task.evidence import fit_network_share, join
+from jobsentinel_workers.multi_task.evidence import blend_words, fit_network_share, join
 from jobsentinel_workers.multi_task.examples import MultiTaskExample, to_targets
 from jobsentinel_workers.multi_task.losses import TaskLoss, known_rows
 from jobsentinel_workers.multi_task.predictor import MultiTaskPredictor, scored_text
@@ -57,25 +56,12 @@ def set_calibration(
         return _judge(task, calibration, raw, targets)
     # How far the words are to be trusted is for these rows to say.
     counts = count_words(texts)
-    share = _network_share(model, name, counts, embeddings, targets)
-    words = model.word_outputs(name, counts, embeddings, share)
+    linear, deep = model.word_opinions(name, counts, embeddings)
+    share = 0.0 if deep is None else fit_network_share(task, linear, deep, targets)
+    words = blend_words(linear, deep, share)
     joined = replace(calibrate_jointly(task, loss, raw, words, targets), network_share=share)
     model.joined_calibrations[name] = joined
     return _judge(task, joined.calibration, join(task, raw, words, joined), targets)
-
-
-def _network_share(
-    model: MultiTaskBERT,
-    name: str,
-    counts: csr_matrix,
-    embeddings: Float32s,
-    targets: FloatArray,
-) -> float:
-    if name not in model.word_networks:
-        return 0.0
-    linear = model.word_models[name].outputs(counts)
-    deep = model.word_networks[name].outputs(counts, embeddings)
-    return fit_network_share(model.tasks[name], linear, deep, targets)
 
 
 def judge_rows(

@@ -21,7 +21,7 @@ from jobsentinel_workers.encoders import (
 )
 from jobsentinel_workers.multi_task import storage
 from jobsentinel_workers.multi_task.calibration import Calibration
-from jobsentinel_workers.multi_task.evidence import JoinedCalibration
+from jobsentinel_workers.multi_task.evidence import JoinedCalibration, blend_words
 from jobsentinel_workers.multi_task.heads import Head
 from jobsentinel_workers.multi_task.matching import PairScorer
 from jobsentinel_workers.multi_task.tasks import Task, job_matching_tasks
@@ -130,12 +130,17 @@ class MultiTaskBERT(nn.Module):
             embeddings: (n, d) of the same texts.
             network_share: how much the networks over words count beside the linear model.
         """
-        linear = self.word_models[name].outputs(counts)
-        if name not in self.word_networks or not network_share:
-            return linear
-        deep = self.word_networks[name].outputs(counts, embeddings)
-        blended: Array = linear + network_share * (deep - linear)
-        return blended
+        if not network_share:
+            return self.word_models[name].outputs(counts)
+        return blend_words(*self.word_opinions(name, counts, embeddings), network_share)
+
+    def word_opinions(
+        self, name: str, counts: csr_matrix, embeddings: FloatArray
+    ) -> tuple[Array, Array | None]:
+        """Return what the linear model and the networks over words say, the latter if there."""
+        networks = self.word_networks.get(name)
+        deep = None if networks is None else networks.outputs(counts, embeddings)
+        return self.word_models[name].outputs(counts), deep
 
     def forward(self, embeddings: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return each task's raw outputs (n, output_dim) for (n, d) embeddings."""

@@ -18,6 +18,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from jobsentinel_workers.fine_tuning.grouping import groups_of_pairs
+
 NEAR_DUPLICATE_SHARE: Final = 0.7
 """Share of common runs of words from which two texts count as one."""
 MAX_SCANNED_CHARS: Final = 20_000
@@ -35,11 +37,12 @@ def near_duplicate_groups(texts: Sequence[str]) -> list[int]:
     signatures = np.zeros((len(texts), HASHES), dtype=np.uint64)
     for row, text in enumerate(texts):
         signatures[row] = _signature(text)
-    parents = list(range(len(texts)))
-    for row, other in _likely_pairs(signatures):
-        if (signatures[row] == signatures[other]).mean() >= NEAR_DUPLICATE_SHARE:
-            parents[_root(parents, row)] = _root(parents, other)
-    return [_root(parents, row) for row in range(len(texts))]
+    alike = (
+        (row, other)
+        for row, other in _likely_pairs(signatures)
+        if (signatures[row] == signatures[other]).mean() >= NEAR_DUPLICATE_SHARE
+    )
+    return groups_of_pairs(len(texts), alike)
 
 
 def _signature(text: str) -> Hashes:
@@ -74,10 +77,3 @@ def _likely_pairs(signatures: Hashes) -> Iterator[tuple[int, int]]:
             other = first.setdefault(band.tobytes(), row)
             if other != row:
                 yield row, other
-
-
-def _root(parents: list[int], row: int) -> int:
-    while parents[row] != row:
-        parents[row] = parents[parents[row]]
-        row = parents[row]
-    return row

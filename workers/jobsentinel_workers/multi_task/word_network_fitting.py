@@ -18,8 +18,8 @@ from jobsentinel_workers.encoders import FloatArray
 from jobsentinel_workers.fine_tuning.random_state import own_random_state
 from jobsentinel_workers.multi_task.tasks import Task, TaskType
 from jobsentinel_workers.multi_task.word_fitting import FAR_OFF
-from jobsentinel_workers.multi_task.word_networks import Halves, WordNetworks, to_codes
-from jobsentinel_workers.multi_task.words import Array, Float32s, Vocabulary, count_words
+from jobsentinel_workers.multi_task.word_networks import Halves, WordNetworks
+from jobsentinel_workers.multi_task.words import Array, Float32s, Vocabulary, count_words, to_codes
 
 NETWORKS = 3
 MAX_PLACES = 2**13

@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import erf
 
 from jobsentinel_workers.encoders import FloatArray
-from jobsentinel_workers.multi_task.words import MAX_CODE, Array, Float32s, Vocabulary
+from jobsentinel_workers.multi_task.words import Array, Float32s, Vocabulary, used_columns
 
 Halves = npt.NDArray[np.float16]
 
@@ -51,18 +51,20 @@ class WordNetworks:
             counts: (n, BUCKETS) as `count_words` returns them.
             embeddings: (n, d) of length 1, of the same texts.
         """
-        features = self.vocabulary.scale(counts)
+        features, used = used_columns(self.vocabulary.scale(counts))
         scaled = embeddings * np.sqrt(embeddings.shape[1])
-        found = [self._output(number, features, scaled) for number in range(len(self.codes))]
+        found = [self._output(number, features, used, scaled) for number in range(len(self.codes))]
         mean: Array = np.mean(found, axis=0)
         return mean
 
-    def _output(self, network: int, features: csr_matrix, embeddings: FloatArray) -> Array:
-        used, columns = np.unique(features.indices, return_inverse=True)
-        compact = csr_matrix(
-            (features.data, columns, features.indptr), (len(embeddings), len(used))
-        )
-        words = compact @ self.codes[network][used].astype(np.float32) * self.step[network]
+    def _output(
+        self,
+        network: int,
+        features: csr_matrix,
+        used: npt.NDArray[np.int32],
+        embeddings: FloatArray,
+    ) -> Array:
+        words = features @ self.codes[network][used].astype(np.float32) * self.step[network]
         inputs = np.concatenate([words, embeddings], axis=1)
         units = gelu(inputs @ self.hidden[network].astype(np.float32) + self.hidden_bias[network])
         output: Array = units @ self.last[network] + self.bias[network]
@@ -73,9 +75,3 @@ def gelu(values: Array) -> Array:
     """Return the exact Gaussian error linear unit (Hendrycks and Gimpel 2016), as torch has it."""
     result: Array = values * (1 + erf(values / np.sqrt(2))) / 2
     return result
-
-
-def to_codes(vectors: Float32s) -> tuple[npt.NDArray[np.int8], Float32s]:
-    """Return (k, width) vectors as whole steps, and the (width,) steps."""
-    step = (np.abs(vectors).max(axis=0, initial=1e-9) / MAX_CODE).astype(np.float32)
-    return np.round(vectors / step).astype(np.int8), step

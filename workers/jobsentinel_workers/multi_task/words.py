@@ -114,20 +114,30 @@ class WordModel:
     @classmethod
     def of_weights(cls, vocabulary: Vocabulary, weights: Float32s, bias: Float32s) -> Self:
         """Return a model of (k, outputs) weights, rounded to steps."""
-        highest = np.abs(weights).max(axis=0, initial=1e-9)
-        step = (highest / MAX_CODE).astype(np.float32)
-        return cls(vocabulary, np.round(weights / step).astype(np.int8), step, bias)
+        codes, step = to_codes(weights)
+        return cls(vocabulary, codes, step, bias)
 
     def outputs(self, counts: csr_matrix) -> Array:
         """Return (n, outputs): logits, or a value in the task's targets."""
-        features = self.vocabulary.scale(counts)
-        used, columns = np.unique(features.indices, return_inverse=True)
-        # Only the weights of words that are there leave their bytes.
-        features = csr_matrix(
-            (features.data, columns, features.indptr), shape=(counts.shape[0], len(used))
-        )
+        features, used = used_columns(self.vocabulary.scale(counts))
         total: Array = features @ self.codes[used].astype(np.float64)
         return total * self.step + self.bias
+
+
+def to_codes(weights: Float32s) -> tuple[npt.NDArray[np.int8], Float32s]:
+    """Return (k, m) weights as whole steps, and the (m,) steps."""
+    step = (np.abs(weights).max(axis=0, initial=1e-9) / MAX_CODE).astype(np.float32)
+    return np.round(weights / step).astype(np.int8), step
+
+
+def used_columns(features: csr_matrix) -> tuple[csr_matrix, npt.NDArray[np.int32]]:
+    """Return the columns that hold something, and which they are.
+
+    Only the weights of words that are there then leave their bytes.
+    """
+    used, columns = np.unique(features.indices, return_inverse=True)
+    shape = (features.shape[0], len(used))
+    return csr_matrix((features.data, columns, features.indptr), shape=shape), used
 
 
 def count_words(texts: Sequence[str]) -> csr_matrix:

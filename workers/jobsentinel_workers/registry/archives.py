@@ -16,7 +16,8 @@ from typing import IO, Final
 from uuid import uuid4
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel_workers.registry.durable_files import flush_file, flush_folder, walk
+from jobsentinel.durable import flush_folder
+from jobsentinel_workers.registry.durable_files import flush_file, walk
 from jobsentinel_workers.registry.manifest import MANIFEST_NAME, MAX_FILES, check_format
 
 MAX_BYTES: Final = 4 * 1024**3

@@ -14,14 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-
-def flush_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable: what was renamed or created stays so."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+from jobsentinel.durable import flush_folder
 
 
 def flush_file(path: Path) -> None:

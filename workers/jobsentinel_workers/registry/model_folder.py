@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from jobsentinel.contract.errors import ModelCorrupted, ModelUnavailable
+from jobsentinel.durable import flush_folder
 from jobsentinel_workers.registry.aliases import Aliases, read_aliases, write_aliases
-from jobsentinel_workers.registry.durable_files import flush_folder, publish_folder
+from jobsentinel_workers.registry.durable_files import publish_folder
 from jobsentinel_workers.registry.history import (
     alias_facts,
     append_event,

@@ -15,7 +15,6 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +24,8 @@ from jobsentinel_workers.multi_task.assessment.evaluation import evaluate
 from jobsentinel_workers.multi_task.assessment.judged import Judged
 from jobsentinel_workers.multi_task.assessment.report import write_report
 from jobsentinel_workers.multi_task.assessment.table import to_table
-from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild, starter_encoder
-from jobsentinel_workers.starter.embedding_memo import DEFAULT_CACHE, EmbeddingMemo
+from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild
+from jobsentinel_workers.starter.command_line import add_cache, heads_build, log, parser, today
 from jobsentinel_workers.starter.judged_part import JudgedPart
 from jobsentinel_workers.starter.together import learn_together
 
@@ -51,29 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Evaluate the starter model's recipe.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the open data")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the reports")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="for embeddings")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument(
+    made = parser("Evaluate the starter model's recipe.", threads=2)
+    made.add_argument("--out", type=Path, required=True, help="folder for the reports")
+    made.add_argument(
         "--only", choices=("recipe", "together"), help="one of the two tables; both by default"
     )
-    return parser.parse_args(arguments)
+    add_cache(made)
+    return made.parse_args(arguments)
 
 
 def _evaluate_recipe(options: argparse.Namespace) -> None:
-    encoder = starter_encoder()
-    memo = EmbeddingMemo(options.cache, encoder)
-    build = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
+    build = heads_build(options, TEST_SHARE)
     build.run()
     _report_recipe(build, options)
     print(f"report: {options.out}/report.html\n")
 
 
 def _evaluate_together(options: argparse.Namespace) -> None:
-    trained = learn_together(options.data, options.seed, _log, _today())
+    trained = learn_together(options.data, options.seed, log, today())
     print(to_table(trained.evaluation))
     write_report(trained.evaluation, trained.judged, options.out / "together")
     print(f"report: {options.out}/together/report.html")
@@ -91,7 +85,7 @@ def _report_recipe(build: HeadsBuild, options: argparse.Namespace) -> None:
         beside,
         model="starter recipe",
         precision=build.encoder.precision,
-        date=_today(),
+        date=today(),
         groups={name: np.array(part.groups) for name, part in named.items()},
         notes=NOTES,
         seed=options.seed,
@@ -108,14 +102,6 @@ def _name(part: JudgedPart) -> str:
 
 def _renamed(judged: Judged, name: str) -> Judged:
     return replace(judged, task=replace(judged.task, name=name))
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

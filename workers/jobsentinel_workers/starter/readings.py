@@ -13,13 +13,11 @@ on the same rows of four tasks.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +48,10 @@ from jobsentinel_workers.multi_task.judging import judge_rows
 from jobsentinel_workers.multi_task.near_duplicates import near_duplicate_groups
 from jobsentinel_workers.multi_task.splitting import hold_out
 from jobsentinel_workers.starter import together
+from jobsentinel_workers.starter.command_line import log, parser, today
 from jobsentinel_workers.starter.judged_part import pool
 from jobsentinel_workers.starter.open_data import read_csv, read_emscad
+from jobsentinel_workers.starter.splits import folds_by_group
 
 FOLDS = 5
 WINDOW_CHARS, MAX_WINDOWS = 550, 6
@@ -137,7 +137,7 @@ def compare_long(data: Path, seed: int, log: Callable[[str], None]) -> Evaluatio
             judged = _in_folds(reading, task, rows, seed)
             log(f"{task.name}: {reading.name} done, {len(rows)} rows")
             (ours if reading is readings[0] else beside[reading.name])[task.name] = judged
-    return evaluate(ours, beside, model=readings[0].name, precision="fp32", date=_today())
+    return evaluate(ours, beside, model=readings[0].name, precision="fp32", date=today())
 
 
 def long_postings(data: Path) -> list[tuple[Task, Rows]]:
@@ -172,17 +172,15 @@ def _text(row: dict[str, str]) -> str:
 
 def _in_folds(reading: Reading, task: Task, rows: Rows, seed: int) -> Judged:
     groups = near_duplicate_groups([scored_text(row.text) for row in rows])
-    names = np.random.default_rng(seed).permutation(sorted(set(groups)))
-    fold_of = {int(name): number % FOLDS for number, name in enumerate(names)}
     runner, parts = reading.remembering(), []
-    for fold in range(FOLDS):
+    for fold in folds_by_group(groups, FOLDS, seed):
         model = MultiTaskBERT(reading.encoder, [task])
         trainer = MultiTaskTrainer(
             model, epochs=EPOCHS, learning_rate=2e-3, seed=seed, runner=runner
         )
-        trainer.train([row for row, g in zip(rows, groups, strict=True) if fold_of[g] != fold])
-        test = [row for row, g in zip(rows, groups, strict=True) if fold_of[g] == fold]
-        parts.append(judge_rows(model, test, runner)[task.name])
+        apart = set(fold)
+        trainer.train([row for position, row in enumerate(rows) if position not in apart])
+        parts.append(judge_rows(model, [rows[n] for n in fold], runner)[task.name])
     return pool(parts)
 
 
@@ -199,20 +197,17 @@ def compare_poolings(data: Path, seed: int, log: Callable[[str], None]) -> Evalu
         judged[choice] = judge_rows(model, test)
         log(f"pooling: {choice} done")
     ours = judged.pop("title")
-    return evaluate(ours, judged, model="title", precision="fp32", date=_today())
+    return evaluate(ours, judged, model="title", precision="fp32", date=today())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare what the command line asks for; return the exit code."""
-    parser = argparse.ArgumentParser(description="Measure what heads should read of a posting.")
-    parser.add_argument("what", choices=("long", "pooling"))
-    parser.add_argument("--data", type=Path, required=True, help="folder of the open data")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args(arguments)
+    arguments_of = parser("Measure what heads should read of a posting.", threads=2)
+    arguments_of.add_argument("what", choices=("long", "pooling"))
+    options = arguments_of.parse_args(arguments)
     torch.set_num_threads(options.threads)
     compare = compare_long if options.what == "long" else compare_poolings
-    found = compare(options.data, options.seed, _log)
+    found = compare(options.data, options.seed, log)
     print(to_table(found))
     print("\n".join(_differences(found)))
     return 0
@@ -228,14 +223,6 @@ def _differences(found: Evaluation) -> list[str]:
         for task in found.tasks
         for other in task.difference
     ]
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from jobsentinel_workers.multi_task import MultiTaskExample, scored_text
 from jobsentinel_workers.starter.near_duplicates import duplicate_groups
 from jobsentinel_workers.starter.open_data import Occupation, PostingRow, read_emscad
 from jobsentinel_workers.starter.ranking_data import sample_document
+from jobsentinel_workers.starter.splits import folds_by_group
 
 TASK = "scam_detection"
 
@@ -57,12 +58,7 @@ class ScamData:
 
     def folds(self, count: int, seed: int) -> list[list[int]]:
         """Return positions in ``count`` parts that share no group."""
-        names = np.random.default_rng(seed).permutation(sorted(set(self.groups)))
-        fold_of = {int(name): number % count for number, name in enumerate(names)}
-        return [
-            [n for n, group in enumerate(self.groups) if fold_of[group] == fold]
-            for fold in range(count)
-        ]
+        return folds_by_group(self.groups, count, seed)
 
 
 def read_scam_data(data: Path, encoder: SequenceModel, runner: Runner) -> ScamData:

@@ -19,6 +19,15 @@ def split(items: Sequence[T], share: float, seed: int) -> tuple[list[T], list[T]
     )
 
 
+def folds_by_group(groups: Sequence[int], count: int, seed: int) -> list[list[int]]:
+    """Return positions in ``count`` parts that share no group."""
+    names = np.random.default_rng(seed).permutation(sorted(set(groups)))
+    fold_of = {int(name): number % count for number, name in enumerate(names)}
+    return [
+        [n for n, group in enumerate(groups) if fold_of[group] == fold] for fold in range(count)
+    ]
+
+
 def split_by_group(
     items: Sequence[T], groups: Sequence[object], share: float, seed: int
 ) -> tuple[list[T], list[T]]:

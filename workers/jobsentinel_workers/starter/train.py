@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 
-from jobsentinel_workers.starter.build_heads import TEST_SHARE, HeadsBuild, starter_encoder
+from jobsentinel_workers.starter.build_heads import TEST_SHARE
 from jobsentinel_workers.starter.build_reranker import build_reranker
-from jobsentinel_workers.starter.embedding_memo import DEFAULT_CACHE, EmbeddingMemo
+from jobsentinel_workers.starter.command_line import add_cache, heads_build, log, parser
 from jobsentinel_workers.starter.judged_part import part_metrics
 from jobsentinel_workers.starter.model_cards import heads_card, reranker_card
 from jobsentinel_workers.starter.reranker_training import RerankerSettings
@@ -37,24 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train the starter weights from open data.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the open data")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="for embeddings")
-    parser.add_argument("--only", choices=("heads", "reranker"))
-    parser.add_argument("--steps", type=int, default=RerankerSettings().steps)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args(arguments)
+    made = parser("Train the starter weights from open data.", threads=1)
+    made.add_argument("--out", type=Path, default=Path(__file__).parent)
+    made.add_argument("--only", choices=("heads", "reranker"))
+    made.add_argument("--steps", type=int, default=RerankerSettings().steps)
+    add_cache(made)
+    return made.parse_args(arguments)
 
 
 def _train_heads(options: argparse.Namespace) -> None:
-    encoder = starter_encoder()
-    memo = EmbeddingMemo(options.cache, encoder)
     # Twice: once to learn what it achieves on rows set apart, and then from all rows.
-    judged = HeadsBuild(options.data, encoder, memo, options.seed, _log, TEST_SHARE)
+    judged = heads_build(options, TEST_SHARE)
     judged.run()
-    final = HeadsBuild(options.data, encoder, memo, options.seed, _log, 0.0)
+    final = heads_build(options, 0.0)
     folder = final.run().save(options.out / "multi_task")
     metrics = judged.metrics | final.metrics | part_metrics(judged.parts)
     _write_card(folder, heads_card(metrics), metrics)
@@ -62,7 +57,7 @@ def _train_heads(options: argparse.Namespace) -> None:
 
 def _train_reranker(options: argparse.Namespace) -> None:
     settings = replace(RerankerSettings(), seed=options.seed, steps=options.steps)
-    build = build_reranker(options.data, options.out / "reranker", settings, _log)
+    build = build_reranker(options.data, options.out / "reranker", settings, log)
     _write_card(build.folder, reranker_card(build.metrics, settings), build.metrics)
 
 
@@ -70,10 +65,6 @@ def _write_card(folder: Path, card: str, metrics: object) -> None:
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     text = json.dumps(metrics, indent=2, sort_keys=True)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
