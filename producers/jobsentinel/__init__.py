@@ -28,12 +28,6 @@ if TYPE_CHECKING:
         ResultTimeout,
     )
     from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
-    from jobsentinel.contract.requests import (
-        ClassificationRow,
-        MultiTaskRow,
-        RegressionRow,
-        SimilarityRow,
-    )
     from jobsentinel.contract.results import (
         AddLabelsResult,
         IndexResult,
@@ -42,6 +36,12 @@ if TYPE_CHECKING:
         ScoreResult,
         SelectResult,
         TrainResult,
+    )
+    from jobsentinel.contract.training_rows import (
+        ClassificationRow,
+        MultiTaskRow,
+        RegressionRow,
+        SimilarityRow,
     )
     from jobsentinel.handles import JobHandle
     from jobsentinel.producer import Producer
@@ -68,12 +68,6 @@ _HOMES = {
         "ResultTimeout",
     ),
     "contract.postings": ("Candidate", "Label", "Posting", "Sample"),
-    "contract.requests": (
-        "ClassificationRow",
-        "MultiTaskRow",
-        "RegressionRow",
-        "SimilarityRow",
-    ),
     "contract.results": (
         "AddLabelsResult",
         "IndexResult",
@@ -82,6 +76,12 @@ _HOMES = {
         "ScoreResult",
         "SelectResult",
         "TrainResult",
+    ),
+    "contract.training_rows": (
+        "ClassificationRow",
+        "MultiTaskRow",
+        "RegressionRow",
+        "SimilarityRow",
     ),
     "handles": ("JobHandle",),
     "producer": ("Producer",),

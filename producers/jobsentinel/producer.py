@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from jobsentinel.contract import limits, requests, results
+from jobsentinel.contract import limits, requests, results, training_requests
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.errors import ConfigurationError
 from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
@@ -245,7 +245,7 @@ class Producer:
         The new version goes into service under ``name`` unless ``promote=False``. Errors as
         `rerank`.
         """
-        request = requests.FineTuneRequest.parse(
+        request = training_requests.FineTuneRequest.parse(
             {"name": name, "rows": tuple(rows), "task": task, **options}
         )
         return self._send("fine_tune", request, results.TrainResult, key=idempotency_key)
@@ -258,7 +258,7 @@ class Producer:
         **options: Any,
     ) -> JobHandle[results.TrainResult]:
         """Train the scoring model on ``rows``, or on the stored labels; as `fine_tune`."""
-        request = requests.TrainMultiTaskRequest.parse(
+        request = training_requests.TrainMultiTaskRequest.parse(
             {"rows": None if rows is None else tuple(rows), **options}
         )
         return self._send("train_multi_task", request, results.TrainResult, key=idempotency_key)

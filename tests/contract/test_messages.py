@@ -13,15 +13,10 @@ from hypothesis import strategies as st
 from jobsentinel import InvalidInput, Label, Posting
 from jobsentinel.contract import limits, wire
 from jobsentinel.contract.base import CONTRACT_VERSION, dump
-from jobsentinel.contract.requests import (
-    FineTuneRequest,
-    RerankRequest,
-    ScoreRequest,
-    SelectRequest,
-    TrainMultiTaskRequest,
-)
+from jobsentinel.contract.requests import RerankRequest, ScoreRequest, SelectRequest
 from jobsentinel.contract.results import ModelStamp, PostingScore, ScoreResult, StatedSalary
 from jobsentinel.contract.tasks import TASKS
+from jobsentinel.contract.training_requests import FineTuneRequest, TrainMultiTaskRequest
 
 POSTING = {"id": "a", "title": "Cook"}
 ROWS = [{"text": f"row {i}", "label": "yes" if i % 2 else "no"} for i in range(8)]

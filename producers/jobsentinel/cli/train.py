@@ -15,28 +15,18 @@ from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.cli.waiting import Bar, bar, wait_for
 from jobsentinel.contract import limits
 from jobsentinel.contract.base import Message, dump
-from jobsentinel.contract.requests import (
-    ClassificationRow,
-    FineTuneMethod,
-    FineTuneTask,
-    MultiTaskMethod,
-    MultiTaskPooling,
-    MultiTaskRow,
-    RegressionRow,
-    SimilarityRow,
-)
 from jobsentinel.contract.results import TrainResult
 from jobsentinel.contract.task_specs import TaskSpec
+from jobsentinel.contract.training_requests import (
+    FineTuneMethod,
+    MultiTaskMethod,
+    MultiTaskPooling,
+)
+from jobsentinel.contract.training_rows import ROW_OF, FineTuneTask, MultiTaskRow
 from jobsentinel.handles import JobHandle
 from jobsentinel.producer import Producer
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_ROW_OF: dict[str, type[Message]] = {
-    "classification": ClassificationRow,
-    "regression": RegressionRow,
-    "similarity": SimilarityRow,
-}
 
 
 def _training_options(function: F) -> F:
@@ -77,7 +67,7 @@ def fine_tune(session: Session, /, name: str, file: Path, task: str, **options: 
     regression      {"text": ..., "value": 1.5}
     similarity      {"text_a": ..., "text_b": ..., "score": 0..1}
     """
-    rows = _rows(file, _ROW_OF[task])
+    rows = _rows(file, ROW_OF[task])
     return _run(
         session,
         lambda producer, given: producer.fine_tune(name, rows, task=task, **given),

@@ -47,6 +47,7 @@ class TaskSpec(Message):
     base_rate: Share | None = None
     precision: Share | None = None
     hidden: Annotated[int, Field(ge=0, le=4_096)] = 0
+    title: bool = True
     words: Literal["none", "whole", "titled"] = "none"
     weight: Annotated[float, Field(gt=0.0, le=1_000.0)] = 1.0
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message
+from jobsentinel.contract.training_requests import FineTuneRequest, TrainMultiTaskRequest
 
 INTERACTIVE: Final = "inference.interactive"
 BULK: Final = "inference.bulk"
@@ -38,7 +39,12 @@ TASKS: Final = {
         TaskType("rerank", INTERACTIVE, requests.RerankRequest, results.RerankResult),
         TaskType("select", INTERACTIVE, requests.SelectRequest, results.SelectResult),
         TaskType("add_labels", INTERACTIVE, requests.AddLabelsRequest, results.AddLabelsResult),
-        TaskType("fine_tune", TRAINING, requests.FineTuneRequest, results.TrainResult),
-        TaskType("train_multi_task", TRAINING, requests.TrainMultiTaskRequest, results.TrainResult),
+        TaskType("fine_tune", TRAINING, FineTuneRequest, results.TrainResult),
+        TaskType(
+            "train_multi_task",
+            TRAINING,
+            TrainMultiTaskRequest,
+            results.TrainResult,
+        ),
     )
 }

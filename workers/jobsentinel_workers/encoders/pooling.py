@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel.contract.requests import MultiTaskPooling
+from jobsentinel.contract.training_requests import MultiTaskPooling
 
 Pooling = Literal["mean", "cls"]
 PoolingChoice = MultiTaskPooling
@@ -127,11 +127,11 @@ class Pooler(nn.Module):
         """How many numbers a text gets."""
         return self.width * self.blocks
 
-    def columns(self, reader: str) -> list[int]:
-        """Return the columns that ``reader`` reads: all but those of other readers."""
+    def columns(self, reader: str, *, title: bool = True) -> list[int]:
+        """Return the columns that ``reader`` reads: all but others', and the title's if asked."""
         names = list(self.queries)
         own = [1 + int(self.title) + names.index(reader)] if reader in names else []
-        blocks = [0, *([1] if self.title else []), *own]
+        blocks = [0, *([1] if self.title and title else []), *own]
         return [block * self.width + column for block in blocks for column in range(self.width)]
 
     def forward(self, states: TokenStates) -> torch.Tensor:

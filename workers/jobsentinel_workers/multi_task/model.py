@@ -93,7 +93,9 @@ class MultiTaskBERT(nn.Module):
         self.heads[task.name] = self._new_head(task)
 
     def _new_head(self, task: Task) -> Head:
-        return Head(task, self.encoder.pooler.columns(task.name)).to(self.encoder.device)
+        return Head(task, self.encoder.pooler.columns(task.name, title=task.title)).to(
+            self.encoder.device
+        )
 
     def with_pooling(self, pooling: PoolingChoice) -> MultiTaskBERT:
         """Return a model of the same tasks and encoder that pools otherwise.

@@ -69,6 +69,8 @@ class Task:
         precision: share of the yes answers that shall be right, for which the threshold of a
             binary task is chosen; None chooses the threshold of the best F1.
         hidden: width of the head's hidden layer; 0 for a linear head.
+        title: whether its head reads the title by itself too, where the pooling has it beside the
+            text's embedding.
         words: ``whole`` lets a linear model over the words of the text answer beside the head;
             ``titled`` counts the words of the first line, a posting's title, by themselves too.
         weight: of its loss beside those of the other tasks.
@@ -88,6 +90,7 @@ class Task:
     base_rate: float | None = None
     precision: float | None = None
     hidden: int = 0
+    title: bool = True
     words: Words = "none"
     weight: float = 1.0
 
@@ -253,6 +256,7 @@ def job_matching_tasks() -> tuple[Task, ...]:
             TaskType.CLASSIFICATION,
             classes=tuple(JOB_CATEGORIES),
             hidden=256,
+            title=False,
         ),
         Task(
             "salary_prediction",

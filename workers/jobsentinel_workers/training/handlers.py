@@ -15,10 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from jobsentinel.contract import requests, results
+from jobsentinel.contract import results
 from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.limits import MIN_TRAINING_ROWS
+from jobsentinel.contract.training_requests import FineTuneRequest, TrainMultiTaskRequest
+from jobsentinel.contract.training_rows import MultiTaskRow
 from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.audit import Event
@@ -88,14 +90,14 @@ class TrainingHandlers:
 
     def fine_tune(self, message: Message, context: JobContext) -> Answer:
         """Train a classifier, a regressor or a similarity model on the rows sent."""
-        request = expect(message, requests.FineTuneRequest)
+        request = expect(message, FineTuneRequest)
         if request.name in BUILTIN_MODELS:
             raise InvalidInput("name", f"{request.name!r} is built in; choose another")
         return self._train("fine_tune", request, context, self._fine_tune)
 
     def train_multi_task(self, message: Message, context: JobContext) -> Answer:
         """Train the scoring model on the rows sent, or on the labels in the store."""
-        request = expect(message, requests.TrainMultiTaskRequest)
+        request = expect(message, TrainMultiTaskRequest)
         return self._train("train_multi_task", request, context, self._train_multi_task)
 
     def _train(
@@ -190,7 +192,7 @@ class TrainingHandlers:
         with self._database.begin() as connection:
             run.audit.record(connection, event, model, details)
 
-    def _fine_tune(self, request: requests.FineTuneRequest, run: TrainingRun) -> _Trained:
+    def _fine_tune(self, request: FineTuneRequest, run: TrainingRun) -> _Trained:
         encoder_path = self._settings.encoder_path
         config = FineTuningConfig(
             task=request.task,
@@ -203,7 +205,7 @@ class TrainingHandlers:
             base_encoder=None if encoder_path is None else str(encoder_path),
             precision=self._settings.precision,
         )
-        rows = [row.model_dump() for row in request.rows]
+        rows = [row.model_dump() for row in request.rows or ()]
         dataset = JobMatchingDataset.from_rows(rows, request.task)
         model = FineTunedBERT(config)
         trainer = FineTuningTrainer(
@@ -216,9 +218,7 @@ class TrainingHandlers:
         lineage = {"base": model.encoder.model_id, "data_sha256": dataset.sha256}
         return _Trained(request.task, model.save, _flat(trainer.train(dataset)), lineage)
 
-    def _train_multi_task(
-        self, request: requests.TrainMultiTaskRequest, run: TrainingRun
-    ) -> _Trained:
+    def _train_multi_task(self, request: TrainMultiTaskRequest, run: TrainingRun) -> _Trained:
         current = self._registry.get(request.name)
         tasks = [Task.from_json(dump(spec)) for spec in request.tasks]
 
@@ -274,10 +274,10 @@ class TrainingHandlers:
         return _Trained("multi-task", save, trained.metrics, lineage, to_table(trained.evaluation))
 
     def _examples(
-        self, request: requests.TrainMultiTaskRequest, tasks: Sequence[str]
+        self, request: TrainMultiTaskRequest, tasks: Sequence[str]
     ) -> list[MultiTaskExample]:
         if request.rows is not None:
-            return [_example(row) for row in request.rows]
+            return [_example(row) for row in request.rows or ()]
         examples = self._stored_examples(tasks)
         if len(examples) < MIN_TRAINING_ROWS:
             raise InvalidInput(
@@ -309,7 +309,7 @@ def _flat(metrics: TrainingMetrics) -> dict[str, float]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _example(row: requests.MultiTaskRow) -> MultiTaskExample:
+def _example(row: MultiTaskRow) -> MultiTaskExample:
     answers = {
         "job_category": row.category,
         "salary_prediction": row.salary_year_usd,
