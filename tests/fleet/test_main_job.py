@@ -12,6 +12,7 @@ from celery.result import AsyncResult
 from jobsentinel import InvalidInput, JobFailed, Posting, Producer
 from jobsentinel_workers.app import create_app
 from jobsentinel_workers.fleet import Fleet
+from jobsentinel_workers.models_in_service import models_generation, open_registry
 from jobsentinel_workers.store import Database, postings, results, runs
 
 DEMO = Path(__file__).resolve().parents[2] / "examples" / "demo"
@@ -175,11 +176,12 @@ def test_a_fine_tuned_model_is_registered_and_used_without_a_restart(
 ) -> None:
     rows = demo("labels_remote_policy.jsonl")
 
-    job = client.fine_tune("remote-policy", rows, epochs=20, seed=3)
+    job = client.fine_tune("remote-policy", rows, epochs=20, seed=3, gate={"min_rows": 15})
     trained = job.result(timeout_s=180)
 
     assert trained.metrics["accuracy"] > trained.metrics["baseline_accuracy"]
     assert trained.promoted
+    assert "without a champion" in trained.report
     with database.connect() as connection:
         run = runs.get(connection, trained.run_id)
     assert run is not None
@@ -193,11 +195,10 @@ def test_a_fine_tuned_model_is_registered_and_used_without_a_restart(
     assert {answer.model.version for answer in answers} == {trained.version}
     right = sum(a.label == row["label"] for a, row in zip(answers, test, strict=True))
     assert right / len(test) > 0.6
-    assert client.fine_tune("remote-policy", rows, epochs=20, seed=3).job_id != ""
 
 
-def test_the_scoring_model_learns_from_rows_and_old_answers_are_not_reused(
-    client: Producer,
+def test_a_scoring_model_of_few_rows_serves_when_a_person_promotes_it_and_answers_are_new(
+    fleet: Fleet, client: Producer
 ) -> None:
     posting = {"id": "learner", "title": "Barista", "description": "Coffee bar in Leeds."}
     (before,) = client.score([posting]).result(60)
@@ -208,10 +209,17 @@ def test_the_scoring_model_learns_from_rows_and_old_answers_are_not_reused(
     ]
 
     trained = client.train_multi_task(rows, epochs=3, seed=1).result(timeout_s=180)
+    (meanwhile,) = client.score([posting]).result(60)
+    registry = open_registry(fleet.settings)
+    registry.promote("multi-task", trained.version)
+    client.ledger.publish_models_generation(models_generation(registry))
     (after,) = client.score([posting]).result(60)
 
-    assert before.model is not None
+    assert not trained.promoted
+    assert "100 are needed" in trained.report
+    assert meanwhile.model == before.model
     assert after.model is not None
+    assert before.model is not None
     assert after.model.version == trained.version > before.model.version
     assert after.salary_year_usd is not None  # heads without new labels still answer
 
@@ -270,13 +278,13 @@ def test_what_only_the_worker_can_know_fails_at_once_with_a_reason(
     assert job.state() == "failed"
 
 
-def test_what_the_producer_can_know_never_reaches_the_queue(client: Producer) -> None:
-    before = client.depths()
+def test_what_the_producer_can_know_never_reaches_the_queue(producer: Producer) -> None:
+    before = producer.depths()
 
     with pytest.raises(InvalidInput, match=r"postings\.1\.title"):
-        client.score([{"id": "a", "title": "fine"}, {"id": "b", "title": 3}])
+        producer.score([{"id": "a", "title": "fine"}, {"id": "b", "title": 3}])
 
-    assert client.depths() == before
+    assert producer.depths() == before
 
 
 def test_invalid_postings_can_be_set_aside(client: Producer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,9 @@ def announce(session: Session, registry: ModelRegistry) -> None:
 
 def print_version(version: ModelVersion, as_json: bool) -> None:
     """Print all that is known of a version."""
+    verdict = _stored_verdict(version)
     if as_json:
-        print_json(version.as_dict())
+        print_json(version.as_dict() | {"gate": verdict})
         return
     print_facts(
         {
@@ -58,6 +60,16 @@ def print_version(version: ModelVersion, as_json: bool) -> None:
             **dict(flat("from ", version.lineage)),
         }
     )
+    if verdict is not None:
+        from jobsentinel_workers.gate import Verdict
+
+        click.echo(f"\n{Verdict.from_json(verdict).to_text()}", nl=False)
+
+
+def _stored_verdict(version: ModelVersion) -> Any:
+    """Return the gate's verdict as JSON values: to be read without loading the gate."""
+    path = version.path / "gate.json"
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
 def report_broken(versions: Iterable[ModelVersion]) -> ExitCode:

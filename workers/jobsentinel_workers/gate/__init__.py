@@ -9,6 +9,7 @@ from jobsentinel_workers.gate.decide import Contender, decide
 from jobsentinel_workers.gate.frozen_rows import FrozenSplit, split_frozen
 from jobsentinel_workers.gate.latency import Latency, measure_latency
 from jobsentinel_workers.gate.policy import GatePolicy
+from jobsentinel_workers.gate.stored_verdicts import read_verdict, write_verdict
 from jobsentinel_workers.gate.verdict import Comparison, Verdict
 
 __all__ = [
@@ -20,5 +21,7 @@ __all__ = [
     "Verdict",
     "decide",
     "measure_latency",
+    "read_verdict",
     "split_frozen",
+    "write_verdict",
 ]

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from jobsentinel.contract.errors import InvalidInput
 
-Answer = Callable[[Sequence[str]], object]
-"""A model as the gate times it: from texts to whatever it answers."""
+Answer = Callable[[Sequence[Any]], object]
+"""A model as the gate times it: from texts, or pairs of texts, to whatever it answers."""
 Clock = Callable[[], float]
 
 ROUNDS = 11
@@ -55,7 +55,7 @@ class Latency:
 def measure_latency(
     champion: Answer,
     challenger: Answer,
-    texts: Sequence[str],
+    texts: Sequence[Any],
     *,
     rounds: int = ROUNDS,
     clock: Clock = time.perf_counter,
@@ -81,7 +81,7 @@ def measure_latency(
     return Latency(*map(statistics.median, taken))
 
 
-def _time(model: Answer, texts: Sequence[str], clock: Clock) -> float:
+def _time(model: Answer, texts: Sequence[Any], clock: Clock) -> float:
     start = clock()
     model(texts)
     return clock() - start

@@ -53,7 +53,7 @@ def _targets(task: Task, rows: JobMatchingDataset) -> FloatArray:
 def _answers(
     task: Task, model: FineTunedBERT, rows: JobMatchingDataset, runner: Runner
 ) -> FloatArray:
-    predictions = model.predict_batch(_inputs(rows), runner)
+    predictions = model.predict_batch(inputs_of(rows), runner)
     if task.has_values:
         values = np.array([prediction["value"] for prediction in predictions], dtype=np.float64)
         return np.repeat(values[:, None], 3, axis=1)
@@ -61,6 +61,7 @@ def _answers(
     return np.array([[row.get(name, 0.0) for name in task.classes] for row in shares])
 
 
-def _inputs(rows: JobMatchingDataset) -> list[TextInput]:
+def inputs_of(rows: JobMatchingDataset) -> list[TextInput]:
+    """Return the texts, or pairs of texts, that a model is asked about."""
     texts = (example.texts for example in rows.examples)
     return [(each[0], each[1]) if len(each) == 2 else each[0] for each in texts]

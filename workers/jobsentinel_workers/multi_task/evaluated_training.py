@@ -69,6 +69,7 @@ def train_and_evaluate(
     single_tasks: bool = True,
     folder: Path | None = None,
     on_progress: OnProgress,
+    test_rows: Sequence[MultiTaskExample] = (),
 ) -> EvaluatedTraining:
     """Train a model on most of ``rows`` and return it with its evaluation on the others.
 
@@ -83,46 +84,46 @@ def train_and_evaluate(
             never with the method ``head``.
         folder: keeps what a stopped run needs to go on.
         on_progress: hears of all trainings as of one.
+        test_rows: judge in the place of a part of ``rows``, all of which then train.
 
     Raises:
         InvalidInput: a label does not fit its task, or the rows teach no task.
         TrainingStopped: the trainer was told to stop.
     """
-    start = make_model()
-    to_targets(rows, start.tasks)  # names a bad row by the position that the caller knows
-    learnt, test = hold_out(rows, TEST_SHARE, seed)
-    parts = _Parts(learnt, test, test if len(rows) < MIN_TESTED_ROWS else None)
-    alone = _labelled_tasks(rows, start.tasks) if single_tasks else []
-    alone = alone if len(alone) > 1 else []
-    first = make_trainer(start, folder, _stage(on_progress, 0, 1 + len(alone)))
-    if first.method == "head":
-        first = make_trainer(start, folder, on_progress)
-    metrics = first.train(parts.learnt, parts.validation)
-    ours = judge_rows(start, parts.test, first.runner)
-    beside = _baselines(start.tasks, ours, parts)
-    if first.method != "head" and alone:
+    model = make_model()
+    to_targets(rows, model.tasks)  # names a bad row by the position that the caller knows
+    parts = _parts(rows, test_rows, seed)
+    alone = _labelled_tasks(rows, model.tasks) if single_tasks else []
+    stages = _Stages(on_progress)
+    trainer = make_trainer(model, folder, stages.next())
+    comparable = len(alone) > 1 and trainer.method != "head"
+    stages.count += len(alone) if comparable else 0
+    metrics = trainer.train(parts.learnt, parts.validation)
+    ours = judge_rows(model, parts.test, trainer.runner)
+    beside = _baselines(model.tasks, ours, parts)
+    if comparable:
         beside["single-task"] = {
             task: judged
-            for position, task in enumerate(alone)
+            for task in alone
             for judged in _alone(
                 make_model(),
                 make_trainer,
-                parts.of(task),
+                parts,
                 task=task,
                 folder=folder,
-                on_progress=_stage(on_progress, position + 1, 1 + len(alone)),
+                on_progress=stages.next(),
             )
         }
     evaluation = evaluate(
         ours,
         beside,
         model=name,
-        precision=start.encoder.precision,
+        precision=model.encoder.precision,
         date=date,
-        notes=_notes(parts, first.method == "head" and bool(alone)),
+        notes=_notes(parts, len(alone) > 1 and not comparable),
         seed=seed,
     )
-    return EvaluatedTraining(start, metrics, evaluation, ours)
+    return EvaluatedTraining(model, metrics, evaluation, ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,15 @@ class _Parts:
             _only(self.test, task),
             None if self.validation is None else _only(self.validation, task),
         )
+
+
+def _parts(
+    rows: Sequence[MultiTaskExample], test_rows: Sequence[MultiTaskExample], seed: int
+) -> _Parts:
+    if test_rows:
+        return _Parts(list(rows), list(test_rows), None)
+    learnt, test = hold_out(rows, TEST_SHARE, seed)
+    return _Parts(learnt, test, test if len(rows) < MIN_TESTED_ROWS else None)
 
 
 def _only(rows: Sequence[MultiTaskExample], task: str) -> list[MultiTaskExample]:
@@ -162,10 +172,10 @@ def _alone(
     on_progress: OnProgress,
 ) -> list[Judged]:
     """Return what a model of ``task`` alone says of the rows that judge; nothing if none can be."""
-    own_folder = None if folder is None else folder / "single-task" / task
+    own, own_folder = parts.of(task), None if folder is None else folder / "single-task" / task
     trainer = make_trainer(model, own_folder, on_progress)
-    trainer.train(parts.learnt, parts.validation)
-    judged = judge_rows(model, parts.test, trainer.runner) if parts.test else {}
+    trainer.train(own.learnt, own.validation)
+    judged = judge_rows(model, own.test, trainer.runner) if own.test else {}
     return [judged[task]] if task in judged else []
 
 
@@ -196,11 +206,21 @@ def _notes(parts: _Parts, singles_are_the_same: bool) -> list[str]:
     return few + ([_NO_SINGLE] if singles_are_the_same else [])
 
 
-def _stage(on_progress: OnProgress, position: int, stages: int) -> OnProgress:
-    """Return a listener that makes one of several trainings a part of the whole."""
+class _Stages:
+    """Makes several trainings, one after the other, parts of one progress."""
 
-    def on_part(progress: Progress) -> None:
-        fraction = (position + progress["fraction"]) / stages
-        on_progress({**progress, "fraction": fraction})
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.count = 1
+        self._begun = 0
+        self._on_progress = on_progress
 
-    return on_part
+    def next(self) -> OnProgress:
+        """Return who hears of the next training."""
+        position = self._begun
+        self._begun += 1
+
+        def on_part(progress: Progress) -> None:
+            fraction = (position + progress["fraction"]) / self.count
+            self._on_progress({**progress, "fraction": fraction})
+
+        return on_part

@@ -11,12 +11,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from jobsentinel.contract.errors import ModelCorrupted
+from jobsentinel.contract.errors import JobSentinelError, ModelCorrupted
 from jobsentinel_workers.registry.durable_files import encode_json, replace_file
 from jobsentinel_workers.registry.split import Split
 
 ALIASES_NAME: Final = "aliases.json"
 FORMAT: Final = 1
+
+
+class ChampionChanged(JobSentinelError):
+    """Another version serves than the one that was to be replaced; it stays."""
+
+    def __init__(self, name: str, *, expected: object, found: int | None) -> None:
+        super().__init__(f"{name!r} is served by version {found}, not by {expected}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
-from jobsentinel_workers.registry.aliases import Aliases, read_aliases
+from jobsentinel_workers.registry.aliases import Aliases, ChampionChanged, read_aliases
 from jobsentinel_workers.registry.comparison import MetricChange, compare_metrics
 from jobsentinel_workers.registry.history import Event, read_events
 from jobsentinel_workers.registry.manifest import MANIFEST_NAME, read_manifest
@@ -98,20 +98,35 @@ class ModelRegistry:
         names = self.aliases(name).names_of(number)
         return version_of(manifest, folder.version_path(number), names)
 
-    def promote(self, name: str, version: int | str) -> ModelVersion:
+    def of_run(self, name: str, run_id: str) -> ModelVersion | None:
+        """Return the version that a run registered, if it did."""
+        number = self._folder(name).number_of_run(run_id)
+        return None if number is None else self.get(name, number)
+
+    def promote(
+        self, name: str, version: int | str, *, replacing: int | Literal["any"] | None = "any"
+    ) -> ModelVersion:
         """Make ``version`` the champion, after checking its files; the old one is ``previous``.
 
         A split ends with it. Promoting the champion changes nothing else.
 
+        Args:
+            name: of the model.
+            version: number, alias or label.
+            replacing: the only champion that may be replaced, None where nothing served.
+
         Raises:
             ModelUnavailable: there is no such model or version.
             ModelCorrupted: a file is missing or changed; the champion stays.
+            ChampionChanged: another one than ``replacing`` serves, and stays.
         """
         target = self.get(name, version)
         folder = self._folder(name)
         with folder.writing():
             aliases = self.aliases(name)
             if aliases.champion != target.version:
+                if replacing not in ("any", aliases.champion):
+                    raise ChampionChanged(name, expected=replacing, found=aliases.champion)
                 changed = aliases.with_champion(target.version, previous=aliases.champion)
                 folder.change_aliases("promoted", changed)
             elif aliases.split is not None:

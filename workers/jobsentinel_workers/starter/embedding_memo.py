@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,14 +33,13 @@ class EmbeddingMemo:
     def __init__(self, folder: Path, encoder: TextEncoder) -> None:
         self._encoder = encoder
         stem = f"{encoder.model_id}-{encoder.precision}".replace("/", "_")
-        self._vectors_file = folder / f"{stem}.safetensors"
-        self._keys_file = folder / f"{stem}.json"
+        self._file = folder / f"{stem}.safetensors"
         self._unsaved = 0
         self._rows: dict[str, FloatArray] = {}
-        if self._keys_file.is_file():
-            vectors = load_file(self._vectors_file)["embeddings"]
-            keys = json.loads(self._keys_file.read_text())
-            self._rows = dict(zip(keys, vectors, strict=True))
+        if self._file.is_file():
+            stored = load_file(self._file)
+            keys = (key.tobytes().decode("ascii") for key in stored["keys"])
+            self._rows = dict(zip(keys, stored["embeddings"], strict=True))
 
     def __call__(self, model: SequenceModel, inputs: Sequence[TextInput]) -> FloatArray:
         """Return (n, model.output_dim) embeddings, computing those not seen before.
@@ -66,8 +65,10 @@ class EmbeddingMemo:
         return self._encoder.text_embeddings(rows) if plain else rows
 
     def save(self) -> None:
-        """Write all embeddings to the folder."""
-        self._vectors_file.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"embeddings": np.stack(list(self._rows.values()))}, self._vectors_file)
-        self._keys_file.write_text(json.dumps(list(self._rows)))
+        """Write all embeddings to the folder: the file there is the old one or the new one."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        keys = np.array([list(key.encode("ascii")) for key in self._rows], dtype=np.uint8)
+        temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
+        save_file({"keys": keys, "embeddings": np.stack(list(self._rows.values()))}, temporary)
+        temporary.replace(self._file)
         self._unsaved = 0

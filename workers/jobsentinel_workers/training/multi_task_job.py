@@ -1,0 +1,201 @@
+"""Training the scoring model: from the labels at hand to a model that the gate has judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobsentinel.contract.base import dump
+from jobsentinel.contract.training_requests import TrainMultiTaskRequest
+from jobsentinel_workers.gate import GatePolicy, Verdict, decide, measure_latency
+from jobsentinel_workers.gate.frozen_rows import FrozenSplit, split_frozen
+from jobsentinel_workers.gate.scoring_models import (
+    groups_of_tasks,
+    judge_scoring_model,
+    taught_tasks,
+)
+from jobsentinel_workers.multi_task import (
+    MultiTaskBERT,
+    MultiTaskExample,
+    MultiTaskPredictor,
+    MultiTaskTrainer,
+    Task,
+)
+from jobsentinel_workers.multi_task.assessment.report import write_report
+from jobsentinel_workers.multi_task.assessment.table import to_table
+from jobsentinel_workers.multi_task.evaluated_training import (
+    TEST_SHARE,
+    EvaluatedTraining,
+    train_and_evaluate,
+)
+from jobsentinel_workers.multi_task.examples import to_targets
+from jobsentinel_workers.multi_task.near_duplicates import near_duplicate_groups
+from jobsentinel_workers.multi_task.run_control import OnProgress, ShouldStop
+from jobsentinel_workers.multi_task.storage import read_config
+from jobsentinel_workers.registry import ModelVersion
+from jobsentinel_workers.training.registering import identity
+from jobsentinel_workers.training.trained import TIMED_TEXTS, Trained
+
+
+@dataclass(frozen=True, slots=True)
+class MultiTaskJob:
+    """One training of the scoring model.
+
+    Attributes:
+        request: what to train and how.
+        base: the version that training starts from.
+        rows: all that is known, also what will only judge.
+        precision: the setting of this process.
+        judged_before: keys of rows that must never train.
+        folder: of the run.
+    """
+
+    request: TrainMultiTaskRequest
+    base: ModelVersion
+    rows: Sequence[MultiTaskExample]
+    precision: str
+    judged_before: frozenset[str]
+    folder: Path
+
+    def train(self, on_progress: OnProgress, should_stop: ShouldStop) -> Trained:
+        """Train on the rows that are not frozen.
+
+        Raises:
+            InvalidInput: a label does not fit its task, or the rows teach no task.
+            TrainingStopped: ``should_stop`` said so.
+        """
+        policy = GatePolicy.from_json(self.request.gate)
+        to_targets(self.rows, tasks_of(self.base, self.request))
+        groups = near_duplicate_groups([row.text for row in self.rows])
+        split = self._split(groups)
+        frozen = _Frozen([self.rows[n] for n in split.frozen], [groups[n] for n in split.frozen])
+        trained = train_and_evaluate(
+            self._make_model,
+            lambda model, folder, hears: self._make_trainer(model, folder, hears, should_stop),
+            [self.rows[n] for n in split.training],
+            name=self.request.name,
+            date=_today(),
+            seed=self.request.seed,
+            single_tasks=self.request.compare,
+            folder=self.folder,
+            on_progress=on_progress,
+            test_rows=frozen.rows,
+        )
+
+        def save(folder: Path) -> None:
+            trained.model.save(folder)
+            write_report(trained.evaluation, trained.judged, folder)
+
+        def judge(folder: Path, champion: ModelVersion | None) -> Verdict:
+            return self._judge(folder, champion, frozen, trained, policy)
+
+        return Trained(
+            kind="multi-task",
+            save=save,
+            metrics=trained.metrics,
+            lineage={
+                "base": identity(self.base),
+                "data_sha256": digest(self.rows),
+                "method": self.request.method,
+            },
+            judge=judge,
+            frozen=split.keys,
+            report=to_table(trained.evaluation),
+        )
+
+    def _split(self, groups: Sequence[int]) -> FrozenSplit:
+        texts = [row.text for row in self.rows]
+        name, before = self.request.name, self.judged_before
+        return split_frozen(texts, groups, TEST_SHARE, name, judged_before=before)
+
+    def _make_model(self) -> MultiTaskBERT:
+        model = MultiTaskBERT.load(self.base.path, precision=self.precision)
+        for spec in self.request.tasks:
+            model.add_task(Task.from_json(dump(spec)))
+        return model.with_pooling(self.request.pooling)
+
+    def _make_trainer(
+        self,
+        model: MultiTaskBERT,
+        folder: Path | None,
+        on_progress: OnProgress,
+        should_stop: ShouldStop,
+    ) -> MultiTaskTrainer:
+        request = self.request
+        return MultiTaskTrainer(
+            model,
+            request.method,
+            epochs=request.epochs,
+            batch_size=request.batch_size,
+            learning_rate=request.learning_rate,
+            seed=request.seed,
+            weighting=request.weighting,
+            class_weights=request.class_weights,
+            accumulate=request.accumulate,
+            precision=self.precision,
+            run_directory=folder,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+
+    def _judge(
+        self,
+        folder: Path,
+        champion: ModelVersion | None,
+        frozen: _Frozen,
+        trained: EvaluatedTraining,
+        policy: GatePolicy,
+    ) -> Verdict:
+        new = MultiTaskBERT.load(folder, precision=self.precision)
+        tasks, challenger = new.tasks, f"{self.request.name}@new"
+        beside, latency = None, None
+        if champion is not None:
+            old = MultiTaskBERT.load(champion.path, precision=self.precision)
+            beside = judge_scoring_model(old, identity(champion), frozen.rows, tasks)
+            latency = measure_latency(_answers(old), _answers(new), frozen.texts_to_time())
+        return decide(
+            judge_scoring_model(new, challenger, frozen.rows, tasks),
+            beside,
+            trained=taught_tasks(tasks, trained.metrics),
+            latency=latency,
+            date=_today(),
+            policy=policy,
+            groups=groups_of_tasks(frozen.rows, frozen.groups, tasks),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """Rows that judge, and for each its group of near-duplicates."""
+
+    rows: list[MultiTaskExample]
+    groups: list[int]
+
+    def texts_to_time(self) -> list[str]:
+        """Return some of the texts; where none is frozen, one that does in their stead."""
+        return [row.text for row in self.rows[:TIMED_TEXTS]] or ["Registered nurse, night shift"]
+
+
+def tasks_of(version: ModelVersion, request: TrainMultiTaskRequest) -> dict[str, Task]:
+    """Return the tasks of a version, and those that the request adds to it."""
+    known = [Task.from_json(fields) for fields in read_config(version.path)["tasks"]]
+    added = [Task.from_json(dump(spec)) for spec in request.tasks]
+    return {task.name: task for task in (*added, *known)}
+
+
+def digest(rows: Sequence[MultiTaskExample]) -> str:
+    """Return the SHA-256 of texts and labels in their order."""
+    content = [[row.text, dict(row.labels)] for row in rows]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _answers(model: MultiTaskBERT) -> Callable[[Sequence[str]], object]:
+    return MultiTaskPredictor(model).predict_batch
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
