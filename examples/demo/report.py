@@ -167,7 +167,7 @@ def show_training(console: Console, trained: TrainResult) -> None:
     metrics = " · ".join(f"{name} {value:.3f}" for name, value in sorted(trained.metrics.items()))
     state = "is in service" if trained.promoted else "is registered; the one before stays in service"
     console.print(f"{trained.model} version {trained.version} {state}: {metrics}")
-    console.print(f"\nThe gate's verdict:\n{trained.report}", markup=False)
+    console.print(f"\nThe gate's verdict:\n{trained.report}", markup=False, soft_wrap=True)
 
 
 def show_held_out(

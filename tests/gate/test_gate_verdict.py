@@ -83,7 +83,7 @@ def test_the_text_names_every_failed_guard(
     for guard in verdict.failed_guards:
         assert f"  - {write_reason(guard)}\n" in text
         assert write_reason(guard) in line
-    assert text.count(" NO ") == sum(not found.passed for found in verdict.comparisons)
+    assert text.count("  NO") == sum(not found.passed for found in verdict.comparisons)
     assert "\n" not in line
 
 

@@ -38,7 +38,7 @@ def write_text(verdict: Verdict) -> str:
     lines = [f"{verdict.challenger} {beside}, {verdict.date}: {decision}"]
     lines += [f"  - {reason}" for reason in verdict.reasons]
     if verdict.comparisons:
-        lines += ["", *_table([_HEADER, *map(_cells, verdict.comparisons)]), ""]
+        lines += ["", *_table(_rows(verdict.comparisons)), ""]
         lines.append("Gains: above 0 the challenger is better. In brackets: by paired bootstrap.")
     if verdict.rows:
         rows = ", ".join(f"{task} {count:,}" for task, count in verdict.rows.items())
@@ -89,6 +89,13 @@ def _bound(comparison: Comparison) -> str:
     if comparison.form == "share":
         return f"{100 * comparison.bound:.1f} points"
     return write_value(comparison.bound, comparison.form)
+
+
+def _rows(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Return the table; against whom is a column only where it differs."""
+    rows = [_HEADER, *map(_cells, comparisons)]
+    same = len({comparison.against for comparison in comparisons}) == 1
+    return [row[:-1] for row in rows] if same else rows
 
 
 def _cells(comparison: Comparison) -> tuple[str, ...]:
