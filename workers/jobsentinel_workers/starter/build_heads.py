@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from jobsentinel_workers.encoders import Pooler, TextEncoder
 from jobsentinel_workers.encoders.text_encoder import DEFAULT_MAX_TOKENS
+from jobsentinel_workers.fine_tuning.random_state import own_random_state
 from jobsentinel_workers.multi_task import (
     MultiTaskBERT,
     MultiTaskExample,
@@ -86,11 +87,17 @@ class HeadsBuild:
 
     def run(self) -> MultiTaskBERT:
         """Return the trained model; what it achieves on the rows set apart is in ``parts``."""
-        model = create_job_matching_model(self.encoder, pretrained=False)
-        model.add_task(function_data.functions_task())
+        model = self.new_model()
         for step in (self._functions, self._salary, self._scam, self._match, self._category):
             step(model)
             self.runner.save()
+        return model
+
+    def new_model(self) -> MultiTaskBERT:
+        """Return a model whose heads begin with the weights that the seed draws."""
+        with own_random_state(self.seed):
+            model = create_job_matching_model(self.encoder, pretrained=False)
+            model.add_task(function_data.functions_task())
         return model
 
     def _train(
