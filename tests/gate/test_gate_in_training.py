@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from simulated_models import QUICK, decide_on, judge_categories
 
 from jobsentinel.contract.errors import ModelCorrupted
@@ -69,6 +70,10 @@ def test_what_passes_the_gate_serves_and_its_verdict_lies_beside_it(
     assert version.version == outcome.version == 1
     assert read_verdict(version.path) == outcome.verdict
     assert version.lineage["data_sha256"] == "0" * 64
+    card = (version.path / "README.md").read_text()
+    front = yaml.safe_load(card.split("---")[1])
+    assert front["model-index"][0]["results"][0]["metrics"] == [{"type": "accuracy", "value": 0.9}]
+    assert outcome.verdict.to_text() in card
 
 
 def test_what_does_not_pass_is_kept_and_the_champion_stays(

@@ -16,6 +16,7 @@ from jobsentinel.contract.errors import ModelCorrupted
 from jobsentinel.contract.training_requests import FineTuneRequest, TrainMultiTaskRequest
 from jobsentinel_workers.gate import Verdict, read_verdict, write_verdict
 from jobsentinel_workers.registry import ChampionChanged, ModelRegistry, ModelVersion
+from jobsentinel_workers.training.model_card import CARD_FILE, write_card
 from jobsentinel_workers.training.trained import FROZEN_FILE, Outcome, Trained
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,15 @@ def _register_new(
         "seed": request.seed,
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
     }
+    card = write_card(
+        request.name,
+        trained.kind,
+        date=verdict.date,
+        metrics=trained.metrics,
+        lineage=lineage,
+        verdict=verdict,
+    )
+    (staging / CARD_FILE).write_text(card, encoding="utf-8")
     return registry.register(
         request.name,
         staging,
