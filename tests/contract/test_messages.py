@@ -20,6 +20,17 @@ from jobsentinel.contract.training_requests import FineTuneRequest, TrainMultiTa
 
 POSTING = {"id": "a", "title": "Cook"}
 ROWS = [{"text": f"row {i}", "label": "yes" if i % 2 else "no"} for i in range(8)]
+CLASSIFIER: dict[str, Any] = {"name": "m", "task": "classification", "rows": ROWS}
+PAIRS: dict[str, Any] = {
+    "name": "m",
+    "task": "similarity",
+    "rows": [{"text_a": f"a{i}", "text_b": f"b{i}"} for i in range(8)],
+}
+RERANKER: dict[str, Any] = {
+    "name": "m",
+    "task": "reranker",
+    "rows": [{"query": f"q{i}", "text": "t", "score": i / 8} for i in range(8)],
+}
 
 
 def refusal(kind: Any, data: object) -> InvalidInput:
@@ -87,6 +98,27 @@ def test_control_characters_in_texts_become_spaces() -> None:
             "1 distinct label",
         ),
         (FineTuneRequest, {"name": "m", "task": "regression", "rows": ROWS}, "rows.0", "value"),
+        (FineTuneRequest, {"name": "m", "task": "reranker", "rows": ROWS}, "rows.0", "query"),
+        (
+            FineTuneRequest,
+            CLASSIFIER | {"few_shot": True, "method": "full"},
+            "few_shot",
+            "method head",
+        ),
+        (FineTuneRequest, CLASSIFIER | {"adapt": "mlm"}, "unlabelled", "need each other"),
+        (FineTuneRequest, CLASSIFIER | {"unlabelled": ["x"]}, "unlabelled", "need each other"),
+        (FineTuneRequest, CLASSIFIER | {"classes": ["yes", "yes"]}, "classes", "twice"),
+        (FineTuneRequest, CLASSIFIER | {"classes": ["yes"]}, "classes", "at least 2"),
+        (FineTuneRequest, CLASSIFIER | {"curriculum": "hard"}, "curriculum", "'length'"),
+        (FineTuneRequest, RERANKER | {"method": "full"}, "method", "head or lora"),
+        (FineTuneRequest, RERANKER | {"classes": ["a", "b"]}, "classes", "classification"),
+        (FineTuneRequest, PAIRS, "method", "top2, full or lora"),
+        (
+            FineTuneRequest,
+            PAIRS | {"rows": [*PAIRS["rows"], {"text_a": "a", "text_b": "b", "score": 0.5}]},
+            "rows.8.score",
+            "rows.0 has none",
+        ),
         (
             FineTuneRequest,
             {"name": "m", "task": "regression", "rows": [{"text": "x", "value": math.nan}] * 9},
@@ -108,6 +140,21 @@ def test_a_bad_request_is_refused_by_field(
 
     assert error.field == field
     assert says in error.problem
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        CLASSIFIER | {"few_shot": True, "classes": ["no", "yes"], "curriculum": "loss"},
+        CLASSIFIER | {"method": "lora", "adapt": "tsdae", "unlabelled": ["text"] * 8},
+        PAIRS | {"method": "full"},
+        RERANKER | {"method": "lora"},
+    ],
+)
+def test_what_a_fine_tuning_may_ask_for_survives_the_wire(data: dict[str, Any]) -> None:
+    request = FineTuneRequest.parse(data)
+
+    assert wire.decode_request(wire.encode_request(TASKS["fine_tune"], request))[1] == request
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
 from jobsentinel_workers.encoders import (
@@ -57,6 +58,7 @@ def classifier(class_rows: list[Row], tiny_folder: Path) -> FineTunedBERT:
         ("regression", "full"),
         ("similarity", "head"),
         ("similarity", "full"),
+        ("classification", "lora"),
     ],
 )
 def test_a_saved_model_answers_the_same_when_loaded(
@@ -72,7 +74,8 @@ def test_a_saved_model_answers_the_same_when_loaded(
     assert loaded.targets == model.targets
     assert (loaded.output_dim, loaded.max_tokens) == (model.output_dim, 32)
     assert isinstance(loaded, SequenceModel)
-    assert (tmp_path / "saved" / "encoder").exists() == (method != "head")
+    assert (tmp_path / "saved" / "encoder").exists() == (method in {"top2", "full"})
+    assert (tmp_path / "saved" / "adapter.safetensors").exists() == (method == "lora")
 
 
 def test_a_head_is_small_and_names_its_encoder(classifier: FineTunedBERT, tmp_path: Path) -> None:
@@ -110,6 +113,33 @@ def test_a_head_never_stands_on_another_encoder(
         FineTunedBERT.load(saved)
 
 
+def test_an_adapter_is_small_and_never_folded_into_another_encoder(
+    class_rows: list[Row], tiny_folder: Path, other_folder: Path, tmp_path: Path
+) -> None:
+    model = trained(class_rows, "classification", "lora", tiny_folder)
+    saved = model.save(tmp_path / "saved")
+    weights = (tiny_folder / "model.safetensors").stat().st_size
+    assert (saved / "adapter.safetensors").stat().st_size < weights / 20
+    assert FineTunedBERT.load(saved, precision="fp32").model_id == model.model_id
+    # Given an encoder to share, it is left as it is
+    shared = TextEncoder.load(tiny_folder, "fp32", max_tokens=32)
+    before = {name: tensor.clone() for name, tensor in shared.network.state_dict().items()}
+    loaded = FineTunedBERT.load(saved, encoder=shared, precision="fp32")
+    assert all(torch.equal(shared.network.state_dict()[name], before[name]) for name in before)
+    np.testing.assert_allclose(
+        run_directly(model, TEXTS), run_directly(loaded, TEXTS), rtol=1e-4, atol=1e-5
+    )
+
+    described = json.loads((saved / "config.json").read_text())
+    described["encoder"]["folder"] = str(other_folder)
+    (saved / "config.json").write_text(json.dumps(described))
+    with pytest.raises(ModelUnavailable, match="the adapter was trained on an encoder with SHA"):
+        FineTunedBERT.load(saved)
+    (saved / "adapter.safetensors").write_bytes(b"\x80\x04\x95 a pickle")
+    with pytest.raises(ModelUnavailable, match="cannot be read"):
+        FineTunedBERT.load(saved)
+
+
 def test_a_changed_encoder_travels_with_the_model(
     class_rows: list[Row], tiny_folder: Path, tmp_path: Path
 ) -> None:
@@ -125,7 +155,7 @@ def test_a_changed_encoder_travels_with_the_model(
     )
 
 
-@pytest.mark.parametrize("method", ["head", "full"])
+@pytest.mark.parametrize("method", ["head", "full", "lora"])
 def test_the_registry_takes_a_saved_model(
     class_rows: list[Row], tiny_folder: Path, tmp_path: Path, method: str
 ) -> None:

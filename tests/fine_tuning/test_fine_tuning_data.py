@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.limits import MAX_TEXT_CHARS, MIN_TRAINING_ROWS
 from jobsentinel_workers.fine_tuning import FineTuningConfig, JobMatchingDataset
+from jobsentinel_workers.fine_tuning.training_data import arrange
 
 Row = dict[str, Any]
 
@@ -31,7 +32,7 @@ EIGHT = rows_of(*"abababab")
     "wrong",
     [
         {"task": "ranking"},
-        {"method": "lora"},
+        {"method": "qlora"},
         {"epochs": 0},
         {"epochs": 1.5},
         {"batch_size": True},
@@ -63,8 +64,11 @@ def test_methods_have_schedules_of_their_own_that_can_be_overridden() -> None:
 
 
 def test_a_config_survives_json() -> None:
-    config = FineTuningConfig(task="similarity", method="top2", learning_rate=1e-4)
-    assert FineTuningConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
+    for config in (
+        FineTuningConfig(task="similarity", method="top2", learning_rate=1e-4, pair_loss="cosent"),
+        FineTuningConfig(classes=("b", "a"), few_shot=True, adapt="mlm", curriculum="loss"),
+    ):
+        assert FineTuningConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
     with pytest.raises(InvalidInput, match="epoch_count"):
         FineTuningConfig.from_dict({"epoch_count": 3})
 
@@ -170,7 +174,8 @@ def test_a_split_never_tears_a_text_apart_nor_takes_a_whole_label(
     drawn: list[str], texts: int, seed: int, data: st.DataObject
 ) -> None:
     numbers = data.draw(st.lists(st.integers(0, texts), min_size=len(drawn), max_size=len(drawn)))
-    rows = [{"text": f"Job {n}", "label": label} for n, label in zip(numbers, drawn, strict=True)]
+    rows = [{"text": f"Job {n}", "label": drawn[n % len(drawn)]} for n in numbers]
+    assume(len({row["label"] for row in rows}) > 1)
     dataset = JobMatchingDataset.from_rows(rows)
     try:
         train, validation = dataset.split(0.25, seed)
@@ -223,6 +228,52 @@ def test_one_resume_against_many_postings_can_still_be_split() -> None:
 
 
 def test_rows_that_cannot_be_split_are_refused() -> None:
-    rows = [{"text": "the same", "label": label} for label in "abababab"]
+    rows = [{"text": f"the text of {label}", "label": label} for label in "abababab"]
     with pytest.raises(InvalidInput, match="different texts"):
         JobMatchingDataset.from_rows(rows).split(0.2, seed=0)
+
+
+def test_one_text_with_two_labels_is_refused_by_both_rows() -> None:
+    rows = [*EIGHT, {"text": "Text  3", "label": "a"}]
+    with pytest.raises(InvalidInput) as caught:
+        JobMatchingDataset.from_rows(rows)
+    assert caught.value.field == "rows.8.label"
+    assert "is 'a', but rows.3 has the same text with 'b'" in caught.value.problem
+
+
+def test_one_text_may_have_two_values() -> None:
+    rows = [{"text": "the same", "value": at} for at in range(8)]
+    assert len(JobMatchingDataset.from_rows(rows)) == 8
+
+
+def test_rows_of_a_reranker_are_read_by_query() -> None:
+    rows = [{"query": "q", "text": f"t{at}", "score": at / 8} for at in range(8)]
+    dataset = JobMatchingDataset.from_rows(rows)
+    assert (dataset.task, dataset.texts[:2]) == ("reranker", ["q", "t0"])
+    with pytest.raises(InvalidInput, match=r"rows\.8\.text: is missing"):
+        JobMatchingDataset.from_rows([*rows, {"query": "q", "score": 0.5}])
+
+
+def test_a_set_of_positive_pairs_and_its_split_know_what_they_are() -> None:
+    rows = [{"text_a": f"a{at}", "text_b": f"b{at}", "score": None} for at in range(20)]
+    dataset = JobMatchingDataset.from_rows(rows)
+    train, validation = dataset.split(0.2, seed=0)
+    assert dataset.positive_pairs
+    assert train.positive_pairs
+    assert (len(train), len(validation)) == (16, 4)
+    scored = [row | {"score": 1.0 - at / 20} for at, row in enumerate(rows)]
+    assert JobMatchingDataset.from_rows(scored).sha256 != dataset.sha256
+
+
+def test_a_label_that_was_not_declared_is_refused_with_its_row() -> None:
+    dataset = JobMatchingDataset.from_rows(EIGHT)
+    for classes, field, says in (
+        (("a", "c"), "rows.1.label", "is 'b', not one of a, c"),
+        (("a", "b", "c"), "classes", "'c', which no row has"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            arrange(dataset, None, FineTuningConfig(classes=classes))
+        assert caught.value.field == field
+        assert says in caught.value.problem
+    targets = arrange(dataset, None, FineTuningConfig(classes=("b", "a"))).targets
+    assert targets.classes == ("b", "a")

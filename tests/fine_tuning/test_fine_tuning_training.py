@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.fine_tuning.training_runs import (
+    PACE,
+    Row,
+    StopAfter,
+    assert_same,
+    config_of,
+    train,
+    weights_of,
+)
 
 from jobsentinel.contract.errors import ConfigurationError, InvalidInput, ModelCorrupted
 from jobsentinel_workers.encoders import TextEncoder
@@ -19,64 +27,10 @@ from jobsentinel_workers.fine_tuning import (
     JobMatchingDataset,
     Progress,
     TrainingInterrupted,
-    TrainingMetrics,
 )
 
-Row = dict[str, Any]
-Weights = dict[str, torch.Tensor]
 
-PACE: dict[str, Row] = {
-    "head": {"method": "head", "learning_rate": 1e-2},
-    "top2": {"method": "top2", "learning_rate": 1e-3},
-    "full": {"method": "full", "learning_rate": 5e-4},
-}
-"""Learning rates that suit a network this small."""
-
-
-def config_of(**settings: Any) -> FineTuningConfig:
-    defaults: Row = {"max_tokens": 32, "precision": "fp32", "seed": 1, "checkpoint_every_steps": 4}
-    return FineTuningConfig(**(defaults | settings))
-
-
-def train(
-    rows: list[Row], config: FineTuningConfig, encoder: TextEncoder, **hooks: Any
-) -> tuple[FineTunedBERT, TrainingMetrics]:
-    model = FineTunedBERT(config, encoder)
-    trainer = FineTuningTrainer(model, config, **hooks)
-    return model, trainer.train(JobMatchingDataset.from_rows(rows))
-
-
-def weights_of(model: FineTunedBERT) -> Weights:
-    parts = {"head": model.head, "encoder": model.encoder.network}
-    return {
-        f"{part}.{name}": tensor.clone()
-        for part, module in parts.items()
-        for name, tensor in module.state_dict().items()
-    }
-
-
-def assert_same(first: Weights, second: Weights) -> None:
-    assert first.keys() == second.keys()
-    for name, tensor in first.items():
-        torch.testing.assert_close(tensor, second[name], rtol=1e-5, atol=1e-6, msg=name)
-
-
-class StopAfter:
-    """Says stop at one step of training."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-        self.seen = 0
-
-    def watch(self, progress: Progress) -> None:
-        if progress.phase == "training":
-            self.seen = progress.step
-
-    def __call__(self) -> bool:
-        return self.seen >= self.step
-
-
-@pytest.mark.parametrize("method", ["head", "top2", "full"])
+@pytest.mark.parametrize("method", ["head", "top2", "full", "lora"])
 def test_classification_learns(class_rows: list[Row], encoder: TextEncoder, method: str) -> None:
     config = config_of(epochs=20, batch_size=8, **PACE[method])
     model, metrics = train(class_rows, config, encoder)
@@ -91,7 +45,7 @@ def test_classification_learns(class_rows: list[Row], encoder: TextEncoder, meth
     assert answer["probability"] == max(answer["probabilities"].values())
 
 
-@pytest.mark.parametrize("method", ["head", "top2", "full"])
+@pytest.mark.parametrize("method", ["head", "top2", "full", "lora"])
 def test_regression_learns_in_the_unit_of_the_rows(
     value_rows: list[Row], encoder: TextEncoder, method: str
 ) -> None:
@@ -104,7 +58,7 @@ def test_regression_learns_in_the_unit_of_the_rows(
     assert 20_000 < low["value"] < 50_000 < high["value"] < 120_000
 
 
-@pytest.mark.parametrize("method", ["head", "top2", "full"])
+@pytest.mark.parametrize("method", ["head", "top2", "full", "lora"])
 def test_similarity_learns(pair_rows: list[Row], encoder: TextEncoder, method: str) -> None:
     config = config_of(task="similarity", epochs=30, batch_size=8, **PACE[method])
     model, metrics = train(pair_rows, config, encoder)
@@ -125,6 +79,7 @@ def test_similarity_learns(pair_rows: list[Row], encoder: TextEncoder, method: s
         ("classification", "head"),
         ("classification", "top2"),
         ("regression", "full"),
+        ("regression", "lora"),
         ("similarity", "top2"),
         ("similarity", "head"),
     ],

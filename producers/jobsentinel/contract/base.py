@@ -55,6 +55,7 @@ _BRANCHES: Final = frozenset({"bool", "float", "str", "int"}) | {
     "classification_row",
     "regression_row",
     "similarity_row",
+    "reranker_row",
 }
 
 

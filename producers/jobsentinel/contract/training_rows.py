@@ -10,7 +10,7 @@ from jobsentinel.contract.base import FilledText, Message, ShortText, fault
 from jobsentinel.contract.postings import label_problem
 from jobsentinel.contract.task_specs import TaskLabel
 
-FineTuneTask = Literal["classification", "regression", "similarity"]
+FineTuneTask = Literal["classification", "regression", "similarity", "reranker"]
 
 
 class ClassificationRow(Message):
@@ -28,10 +28,18 @@ class RegressionRow(Message):
 
 
 class SimilarityRow(Message):
-    """Two texts and how alike they are, from 0 to 1."""
+    """Two texts and how alike they are, from 0 to 1; without a score, two that belong together."""
 
     text_a: FilledText
     text_b: FilledText
+    score: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+
+
+class RerankerRow(Message):
+    """A query, a text that may answer it, and how well it does, from 0 to 1."""
+
+    query: FilledText
+    text: FilledText
     score: Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -65,6 +73,8 @@ class MultiTaskRow(Message):
 
 def _row_kind(row: object) -> str:
     fields = row if isinstance(row, dict) else getattr(row, "__dict__", {})
+    if "query" in fields or {"text", "score"} <= fields.keys():
+        return "reranker_row"
     if "text_a" in fields or "text_b" in fields or "score" in fields:
         return "similarity_row"
     return "regression_row" if "value" in fields else "classification_row"
@@ -73,7 +83,8 @@ def _row_kind(row: object) -> str:
 TrainingRow = Annotated[
     Annotated[ClassificationRow, Tag("classification_row")]
     | Annotated[RegressionRow, Tag("regression_row")]
-    | Annotated[SimilarityRow, Tag("similarity_row")],
+    | Annotated[SimilarityRow, Tag("similarity_row")]
+    | Annotated[RerankerRow, Tag("reranker_row")],
     Discriminator(_row_kind),
 ]
 
@@ -82,4 +93,5 @@ ROW_OF: Final[dict[str, type[Message]]] = {
     "classification": ClassificationRow,
     "regression": RegressionRow,
     "similarity": SimilarityRow,
+    "reranker": RerankerRow,
 }

@@ -1,9 +1,10 @@
-"""Fine-tuning on a user's own labels: a class, a number, or the similarity of two texts."""
+"""Fine-tuning on a user's own labels: a class, a number, how alike texts are, or a reranker."""
 
 from __future__ import annotations
 
 from jobsentinel_workers.fine_tuning.config import FineTuningConfig
 from jobsentinel_workers.fine_tuning.dataset import JobMatchingDataset
+from jobsentinel_workers.fine_tuning.fine_tuned import FineTuned, train_fine_tuned
 from jobsentinel_workers.fine_tuning.interruption import TrainingInterrupted
 from jobsentinel_workers.fine_tuning.metrics import TrainingMetrics
 from jobsentinel_workers.fine_tuning.model import FineTunedBERT
@@ -11,6 +12,7 @@ from jobsentinel_workers.fine_tuning.progress import Progress
 from jobsentinel_workers.fine_tuning.trainer import FineTuningTrainer
 
 __all__ = [
+    "FineTuned",
     "FineTunedBERT",
     "FineTuningConfig",
     "FineTuningTrainer",
@@ -18,4 +20,5 @@ __all__ = [
     "Progress",
     "TrainingInterrupted",
     "TrainingMetrics",
+    "train_fine_tuned",
 ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.limits import MAX_CLASSES, MAX_TRAINING_ROWS, MIN_TRAINING_ROWS
+from jobsentinel_workers.fine_tuning.agreement import check_agreement
 from jobsentinel_workers.fine_tuning.config import TaskKind
 from jobsentinel_workers.fine_tuning.examples import (
     TARGET_FIELDS,
@@ -29,8 +30,9 @@ from jobsentinel_workers.fine_tuning.splitting import split_examples
 class JobMatchingDataset:
     """Examples of one task.
 
-    Rows are ``{"text", "label"}``, ``{"text", "value"}`` or ``{"text_a", "text_b", "score"}`` with
-    a score from 0 to 1; an ``id`` is allowed and not read.
+    Rows are ``{"text", "label"}``, ``{"text", "value"}``, ``{"text_a", "text_b"}`` for pairs that
+    belong together, with a ``score`` from 0 to 1 for pairs that do so more or less, or ``{"query",
+    "text", "score"}``; an ``id`` is allowed and not read.
 
     Example:
         >>> rows = [{"text": f"Nurse {n}", "label": n % 2} for n in range(8)]
@@ -46,8 +48,8 @@ class JobMatchingDataset:
         """Return the set of ``rows``; without ``task``, the first row's fields tell it.
 
         Raises:
-            InvalidInput: naming the row and field, or ``rows`` when there are too few or too many
-                or nothing to tell apart.
+            InvalidInput: naming the row and field, both rows where one text has two labels, or
+                ``rows`` when there are too few or too many or nothing to tell apart.
         """
         return cls._from_placed(((f"rows.{at}", row) for at, row in enumerate(rows)), task)
 
@@ -63,19 +65,24 @@ class JobMatchingDataset:
     @classmethod
     def _from_placed(cls, rows: Iterable[tuple[str, Any]], task: TaskKind | None) -> Self:
         examples: list[Example] = []
+        places: list[str] = []
         for place, row in rows:
             task = task or task_of(row, place)
             examples.append(read_example(row, task, place))
+            places.append(place)
             if len(examples) > MAX_TRAINING_ROWS:
                 raise InvalidInput("rows", f"must be at most {MAX_TRAINING_ROWS}")
         if task is None or len(examples) < MIN_TRAINING_ROWS:
             raise InvalidInput("rows", f"must be at least {MIN_TRAINING_ROWS}, not {len(examples)}")
+        check_agreement(examples, places)
         return cls._checked(task, examples)
 
     @classmethod
     def _checked(cls, task: TaskKind, examples: Sequence[Example]) -> Self:
         different = len({example.target for example in examples})
         field = TARGET_FIELDS[task]
+        if not examples[0].scored:
+            return cls(task, tuple(examples))
         if different < 2:
             raise InvalidInput(f"rows.{field}", "must not be the same in all rows")
         if task == "classification" and different > MAX_CLASSES:
@@ -92,6 +99,11 @@ class JobMatchingDataset:
             return ()
         return tuple(sorted({str(example.target) for example in self.examples}))
 
+    @property
+    def positive_pairs(self) -> bool:
+        """Whether the rows are pairs that belong together, without scores."""
+        return bool(self.examples) and not self.examples[0].scored
+
     @cached_property
     def texts(self) -> list[str]:
         """All texts in one list; a pair takes two neighbouring places."""
@@ -102,12 +114,13 @@ class JobMatchingDataset:
         """A hash of what is learnt from: texts and targets in their order."""
         digest = hashlib.sha256(self.task.encode())
         for example in self.examples:
-            line = json.dumps([example.texts, example.target], ensure_ascii=True)
+            target = example.target if example.scored else None
+            line = json.dumps([example.texts, target], ensure_ascii=True)
             digest.update(line.encode() + b"\n")
         return digest.hexdigest()
 
     def numbers(self) -> NDArray[np.float64]:
-        """Return the targets of a regression or similarity set, (n,)."""
+        """Return the targets of all tasks but classification, (n,)."""
         return np.array([float(example.target) for example in self.examples])
 
     def class_indices(self, classes: Sequence[str]) -> NDArray[np.int64]:

@@ -16,20 +16,25 @@ from jobsentinel_workers.fine_tuning.config import TaskKind
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One or two texts and what is to be learnt: a class, a number, or a similarity from 0 to 1."""
+    """One or two texts and what is to be learnt: a class, a number, or a score from 0 to 1."""
 
     texts: tuple[str, ...]
     target: str | float
+    scored: bool = True
+    """False for a pair that only says that its texts belong together."""
 
 
 TARGET_FIELDS: Final[Mapping[TaskKind, str]] = MappingProxyType(
-    {"classification": "label", "regression": "value", "similarity": "score"}
+    {"classification": "label", "regression": "value", "similarity": "score", "reranker": "score"}
 )
+POSITIVE: Final = 1.0
+"""The score of a pair that was given without one: its texts belong together."""
 _TEXT_FIELDS: Final[Mapping[TaskKind, tuple[str, ...]]] = MappingProxyType(
     {
         "classification": ("text",),
         "regression": ("text",),
         "similarity": ("text_a", "text_b"),
+        "reranker": ("query", "text"),
     }
 )
 MAX_WHOLE_LABEL: Final = 10**18
@@ -43,10 +48,16 @@ def task_of(row: Any, place: str) -> TaskKind:
         InvalidInput: the row is no mapping or has none of the fields.
     """
     _check_mapping(row, place)
+    if "query" in row:
+        return "reranker"
+    if "text_a" in row or "text_b" in row:
+        return "similarity"
     for task, field in TARGET_FIELDS.items():
         if field in row:
             return task
-    raise InvalidInput(place, f"must have one of {', '.join(TARGET_FIELDS.values())}")
+    raise InvalidInput(
+        place, f"must have one of {', '.join(dict.fromkeys(TARGET_FIELDS.values()))}"
+    )
 
 
 def read_example(row: Any, task: TaskKind, place: str) -> Example:
@@ -62,6 +73,8 @@ def read_example(row: Any, task: TaskKind, place: str) -> Example:
     if unknown:
         raise InvalidInput(f"{place}.{unknown[0]}", f"is not a field of a {task} row")
     texts = tuple(_read_text(row, field, place) for field in _TEXT_FIELDS[task])
+    if task == "similarity" and row.get(target) is None:
+        return Example(texts, POSITIVE, scored=False)
     return Example(texts, _READERS[task](_get(row, target, place), f"{place}.{target}"))
 
 
@@ -77,16 +90,24 @@ def _get(row: Mapping[str, Any], field: str, place: str) -> Any:
 
 
 def _read_text(row: Mapping[str, Any], field: str, place: str) -> str:
-    value = _get(row, field, place)
+    return read_text(_get(row, field, place), f"{place}.{field}")
+
+
+def read_text(value: object, field: str) -> str:
+    """Return ``value`` as a normalised text.
+
+    Raises:
+        InvalidInput: it is no text, empty, too long, or broken Unicode.
+    """
     if not isinstance(value, str):
-        raise InvalidInput(f"{place}.{field}", f"must be text, not {type(value).__name__}")
+        raise InvalidInput(field, f"must be text, not {type(value).__name__}")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise InvalidInput(f"{place}.{field}", "must not hold half a surrogate pair")
+        raise InvalidInput(field, "must not hold half a surrogate pair")
     if len(value) > MAX_TEXT_CHARS:
-        raise InvalidInput(f"{place}.{field}", f"must be at most {MAX_TEXT_CHARS} characters")
+        raise InvalidInput(field, f"must be at most {MAX_TEXT_CHARS} characters")
     text = normalise(value)
     if not text:
-        raise InvalidInput(f"{place}.{field}", "must not be empty")
+        raise InvalidInput(field, "must not be empty")
     return text
 
 
@@ -124,5 +145,10 @@ def _read_score(value: Any, field: str) -> float:
 
 
 _READERS: Final[Mapping[TaskKind, Callable[[Any, str], str | float]]] = MappingProxyType(
-    {"classification": _read_label, "regression": _read_number, "similarity": _read_score}
+    {
+        "classification": _read_label,
+        "regression": _read_number,
+        "similarity": _read_score,
+        "reranker": _read_score,
+    }
 )

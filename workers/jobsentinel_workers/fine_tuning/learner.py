@@ -1,72 +1,47 @@
-"""One optimiser step: which weights move, how fast, and their state for checkpoints."""
+"""One optimiser step: which weights of a model move, how fast, and against what."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Final
 
 import torch
 from torch import nn
 
-from jobsentinel.contract.errors import InvalidInput
+from jobsentinel_workers.encoders.adapters import AdaptedLinear
 from jobsentinel_workers.encoders.layers import top_layers
 from jobsentinel_workers.fine_tuning.config import FineTuningConfig
 from jobsentinel_workers.fine_tuning.heads import task_loss
-from jobsentinel_workers.fine_tuning.learning_rate import rate_factor
 from jobsentinel_workers.fine_tuning.model import FineTunedBERT
-from jobsentinel_workers.fine_tuning.optimiser_state import (
-    get_optimiser_state,
-    put_optimiser_state,
-)
+from jobsentinel_workers.fine_tuning.trained_weights import MAX_GRADIENT_NORM, TrainedWeights
 
-Tensors = dict[str, torch.Tensor]
-
-MAX_GRADIENT_NORM: Final = 1.0
-HEAD_SPEED: Final = 20.0
-"""A new head over a pretrained encoder learns this many times faster than the encoder."""
+HEAD_SPEEDS: Final = MappingProxyType({"top2": 20.0, "full": 20.0, "lora": 2.0})
+"""A new head over a pretrained encoder learns this many times faster than the encoder does;
+adapters are new as well."""
 TOP_LAYERS: Final = 2
 
 
 class Learner:
-    """The trained weights of a model by name, with AdamW (Loshchilov and Hutter 2019) over them.
+    """The trained weights of a model, and its steps over embeddings."""
 
-    The learning rate rises over the first tenth of the steps and then falls to zero; it depends on
-    the step alone, so a resumed run goes on with the same one.
-    """
-
-    def __init__(self, model: FineTunedBERT, config: FineTuningConfig, total_steps: int) -> None:
+    def __init__(self, model: FineTunedBERT, config: FineTuningConfig) -> None:
         self.model = model
         self.config = config
-        self.total_steps = total_steps
         self.layers = trained_layers(model)
-        self.weights = dict(_named_weights(model, self.layers))
-        for weight in self.weights.values():
-            weight.requires_grad_(True)
-        self._rates = [self._rate_of(name) for name in self.weights]
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": [weight], "weight_decay": config.weight_decay * (weight.ndim > 1)}
-                for weight in self.weights.values()
-            ]
-        )
+        weights = dict(_named_weights(model, self.layers))
+        self.trained = TrainedWeights(weights, self._rate_of, config.weight_decay)
 
-    def step(self, number: int, embeddings: torch.Tensor, targets: torch.Tensor) -> float:
-        """Move the weights by one batch of embeddings (n, d); return the loss before the move.
+    def loss(self, embeddings: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the mean loss of a batch of embeddings (n, d), open to gradients."""
+        return task_loss(self.config, self.model.head(embeddings), targets)
 
-        Raises:
-            InvalidInput: the loss is no longer finite, because the learning rate is too high.
-        """
-        for group, rate in zip(self.optimiser.param_groups, self._rates, strict=True):
-            group["lr"] = rate * rate_factor(number, self.total_steps)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss = task_loss(self.config, self.model.head(embeddings), targets)
-        value = float(loss.item())
-        if not torch.isfinite(loss):
-            raise InvalidInput("learning_rate", f"is too high: the loss was {value} at {number}")
+    def move(self, loss: torch.Tensor) -> None:
+        """Move the weights by one step against the gradient of ``loss``."""
+        self.trained.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        nn.utils.clip_grad_norm_(list(self.weights.values()), MAX_GRADIENT_NORM)
-        self.optimiser.step()
-        return value
+        nn.utils.clip_grad_norm_(list(self.trained.weights.values()), MAX_GRADIENT_NORM)
+        self.trained.optimiser.step()
 
     def set_training(self, training: bool) -> None:
         """Turn dropout on in the trained layers only: frozen ones give fixed features."""
@@ -74,34 +49,10 @@ class Learner:
         for layer in self.layers:
             layer.train(training)
 
-    def finish(self) -> None:
-        """Leave the model ready to answer: no dropout, no gradients."""
-        self.set_training(False)
-        for weight in self.weights.values():
-            weight.requires_grad_(False)
-
-    def weights_now(self) -> Tensors:
-        """Return copies of the trained weights."""
-        return {name: weight.detach().clone().cpu() for name, weight in self.weights.items()}
-
-    @torch.no_grad()
-    def put_weights(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Set the trained weights."""
-        for name, weight in self.weights.items():
-            weight.copy_(tensors[name])
-
-    def optimiser_state(self) -> Tensors:
-        """Return AdamW's moments and step counts, named ``weight:moment``."""
-        return get_optimiser_state(self.optimiser, self.weights)
-
-    def put_optimiser_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Set what ``optimiser_state`` gave."""
-        put_optimiser_state(self.optimiser, self.weights, tensors)
-
     def _rate_of(self, name: str) -> float:
         rate = self.config.schedule.learning_rate
         faster = self.config.trains_encoder and name.startswith("head.")
-        return rate * HEAD_SPEED if faster else rate
+        return rate * HEAD_SPEEDS[self.config.method] if faster else rate
 
 
 def trained_layers(model: FineTunedBERT) -> list[nn.Module]:
@@ -109,7 +60,7 @@ def trained_layers(model: FineTunedBERT) -> list[nn.Module]:
     network = model.encoder.network
     if model.config.method == "head":
         return []
-    if model.config.method == "full":
+    if model.config.method in {"full", "lora"}:
         return [network]
     return top_layers(network, TOP_LAYERS)
 
@@ -119,8 +70,15 @@ def _named_weights(
 ) -> Iterator[tuple[str, nn.Parameter]]:
     for name, weight in model.head.named_parameters():
         yield f"head.{name}", weight
-    chosen = {id(weight) for layer in layers for weight in layer.parameters()}
+    chosen = _chosen(model, layers)
     for name, weight in model.encoder.network.named_parameters():
         weight.requires_grad_(False)
         if id(weight) in chosen:
             yield f"encoder.{name}", weight
+
+
+def _chosen(model: FineTunedBERT, layers: list[nn.Module]) -> set[int]:
+    if model.config.method == "lora":
+        adapted = [m for m in model.encoder.network.modules() if isinstance(m, AdaptedLinear)]
+        return {id(weight) for layer in adapted for weight in layer.parameters(recurse=False)}
+    return {id(weight) for layer in layers for weight in layer.parameters()}

@@ -27,10 +27,12 @@ class TrainingMetrics:
     """What a run achieved.
 
     Attributes:
-        validation: of the best epoch: ``accuracy`` and ``macro_f1``; ``mae`` and ``r2``; or
-            ``spearman`` and ``mae``. None where a metric is not defined for these rows.
-        baseline: the same of always answering the commonest class or the mean; for similarity, of
-            the encoder before training.
+        validation: of the best epoch: ``accuracy`` and ``macro_f1``; ``mae`` and ``r2``;
+            ``spearman`` and ``mae``, or for pairs without scores ``hit_rate`` and ``mrr``; of a
+            reranker ``ndcg_at_10``, ``spearman`` and ``log_loss``. None where a metric is not
+            defined for these rows.
+        baseline: the same of always answering the commonest class or the mean; for similarity and
+            rerankers, of the model before training.
         best_epoch: from 1; the one whose weights the model has.
         duration_s: time spent training, interruptions not counted.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +23,9 @@ from jobsentinel_workers.encoders import (
     TextInput,
     run_directly,
 )
+from jobsentinel_workers.encoders.adapters import adapter_state, add_adapters, remove_adapters
 from jobsentinel_workers.fine_tuning import storage
+from jobsentinel_workers.fine_tuning.adapter import ADAPTER_ALPHA, ADAPTER_RANK, Adapter
 from jobsentinel_workers.fine_tuning.config import FineTuningConfig
 from jobsentinel_workers.fine_tuning.heads import make_head
 from jobsentinel_workers.fine_tuning.targets import Targets
@@ -40,11 +42,14 @@ class FineTunedBERT:
     """
 
     def __init__(self, config: FineTuningConfig, encoder: TextEncoder | None = None) -> None:
+        if config.task == "reranker":
+            raise InvalidInput("task", "must not be reranker, whose model reads pairs")
         self.config = config
         self.encoder = encoder or TextEncoder.load(
             config.base_encoder, config.precision, config.max_tokens
         )
         self.encoder_changed = False
+        self.adapter: Adapter | None = None
         self.targets: Targets | None = None
         self.head: nn.Module = nn.Identity()
 
@@ -55,12 +60,22 @@ class FineTunedBERT:
         self.targets = targets
 
     def take_own_encoder(self) -> None:
-        """Replace the encoder with a copy that training may change.
+        """Replace the encoder with a copy that training may change; put adapters beside its layers
+        where these are what is trained.
 
         Its weights are fp32, because bf16 would round small updates away.
         """
         shared = self.encoder
         network = copy.deepcopy(shared.network).float()
+        self.put_network(network)
+        self.encoder.revision = shared.revision
+        if self.config.method == "lora":
+            add_adapters(network, rank=ADAPTER_RANK, alpha=ADAPTER_ALPHA)
+            network.to(shared.device)
+
+    def put_network(self, network: nn.Module) -> None:
+        """Give the model an fp32 encoder of its own over ``network``."""
+        shared = self.encoder
         self.encoder = TextEncoder(
             replace(shared.backbone, network=network),
             precision="fp32",
@@ -68,10 +83,29 @@ class FineTunedBERT:
             device=shared.device,
         )
 
+    def finish_encoder(self) -> None:
+        """Leave the encoder ready to answer: adapters folded in, and what changed noted."""
+        if self.config.method == "lora":
+            self._fold_adapters()
+        if self.config.trains_encoder:
+            self.note_encoder_change()
+
+    def _fold_adapters(self) -> None:
+        network = self.encoder.network
+        state = {name: tensor.cpu().clone() for name, tensor in adapter_state(network).items()}
+        remove_adapters(network)
+        if not self.encoder_changed:
+            # Over an encoder that is the model's own anyway, an adapter would save nothing.
+            self.adapter = Adapter(ADAPTER_RANK, ADAPTER_ALPHA, state)
+
     def note_encoder_change(self) -> None:
         """Give the encoder a revision of its own, so that caches tell it from its base."""
         self.encoder_changed = True
-        self.encoder.revision = _hash_tensors(self.encoder.network)
+        if self.adapter is None:
+            self.encoder.revision = _hash_tensors(self.encoder.network.state_dict())
+        else:
+            base = self.encoder.backbone.sha256
+            self.encoder.revision = _hash_tensors(self.adapter.tensors, base)
 
     @property
     def is_trained(self) -> bool:
@@ -152,7 +186,8 @@ class FineTunedBERT:
     def save(self, directory: Path | str) -> Path:
         """Write what is needed to load the model again into ``directory``; return it.
 
-        The encoder is written only if training changed it; else its name and SHA-256 are.
+        The encoder is written only if training changed its weights; else its name and SHA-256
+        are, and with the method ``lora`` the adapter.
 
         Raises:
             ModelUnavailable: the model is not trained.
@@ -185,12 +220,12 @@ class FineTunedBERT:
         return self.targets
 
     def _fingerprint(self) -> str:
-        return _hash_tensors(self.head, repr((self.config.task, self.targets)))
+        return _hash_tensors(self.head.state_dict(), repr((self.config.task, self.targets)))
 
 
-def _hash_tensors(module: nn.Module, start: str = "") -> str:
+def _hash_tensors(tensors: Mapping[str, torch.Tensor], start: str = "") -> str:
     digest = hashlib.sha256(start.encode())
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(name.encode() + tensor.float().cpu().numpy().tobytes())
     return digest.hexdigest()[:12]
 

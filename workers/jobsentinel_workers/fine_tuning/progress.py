@@ -7,20 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+Phase: TypeAlias = Literal["embedding", "adapting", "contrasting", "training"]
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a run is.
 
     Attributes:
-        phase: ``embedding`` counts texts, ``training`` counts optimiser steps.
+        phase: ``embedding`` counts texts; the others optimiser steps: ``adapting`` over unlabelled
+            texts, ``contrasting`` over pairs of rows, ``training`` for the task.
         step, total_steps: done and at most to do; early stopping may end sooner.
         epoch: from 1; 0 while embedding.
         loss: of the last batch; None while embedding.
         eta_s: seconds to ``total_steps`` at the pace so far.
     """
 
-    phase: Literal["embedding", "training"]
+    phase: Phase
     step: int
     total_steps: int
     epoch: int

@@ -1,10 +1,12 @@
-"""torch's random numbers (dropout), kept apart from the process's and carried by checkpoints."""
+"""Random numbers of a run, kept apart from the process's; torch's are carried by checkpoints."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 _CPU = "cpu"
@@ -13,10 +15,18 @@ _CUDA = "cuda"
 
 @contextmanager
 def own_random_state(seed: int) -> Iterator[None]:
-    """Start torch's generators at ``seed`` and give the process its own back afterwards."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
+    """Start torch's generators at ``seed`` and give the process its own back afterwards.
+
+    The libraries' trainers also seed Python's and numpy's; these are given back as well.
+    """
+    python, arrays = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
 
 
 def get_random_state() -> dict[str, torch.Tensor]:

@@ -1,8 +1,9 @@
 """A fine-tuned model on disk: safetensors and JSON, nothing that runs code.
 
-config.json         task, classes, units, settings, and which encoder it stands on
-model.safetensors   the head
-encoder/            a complete encoder folder, only where training changed it
+config.json           task, classes, units, settings, and which encoder it stands on
+model.safetensors     the head
+adapter.safetensors   low-rank changes to that encoder, only from the method lora
+encoder/              a complete encoder folder, only where training changed its weights
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
 from jobsentinel_workers.encoders import TextEncoder, packaged_model_path
+from jobsentinel_workers.fine_tuning.adapter import Adapter, load_adapted
 from jobsentinel_workers.fine_tuning.config import FineTuningConfig
 from jobsentinel_workers.fine_tuning.targets import Targets
 
@@ -29,6 +31,7 @@ FORMAT: Final = "jobsentinel-fine-tuned"
 FORMAT_VERSION: Final = 1
 CONFIG_FILE: Final = "config.json"
 WEIGHTS_FILE: Final = "model.safetensors"
+ADAPTER_FILE: Final = "adapter.safetensors"
 ENCODER_FOLDER: Final = "encoder"
 _TOKENIZER_FILES: Final = (
     "tokenizer.json",
@@ -48,7 +51,9 @@ def save(model: FineTunedBERT, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     head = {name: tensor.cpu().contiguous() for name, tensor in model.head.state_dict().items()}
     save_file(head, directory / WEIGHTS_FILE)
-    if model.encoder_changed:
+    if model.adapter is not None:
+        save_file(model.adapter.tensors, directory / ADAPTER_FILE)
+    elif model.encoder_changed:
         _save_encoder(model.encoder, directory / ENCODER_FOLDER)
     text = json.dumps(_describe(model), indent=2, sort_keys=True, ensure_ascii=False)
     (directory / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
@@ -65,15 +70,26 @@ def load(
         values = described["targets"]
         targets = Targets(tuple(values["classes"]), values["mean"], values["std"])
         base = described["encoder"]
-        found = _find_encoder(base, directory, encoder, precision)
+        adapter = _read_adapter(base, directory)
+        found = _find_encoder(base, directory, encoder, precision, adapter)
     except (KeyError, TypeError, InvalidInput) as error:
         raise ModelUnavailable(f"{directory / CONFIG_FILE} is incomplete: {error!r}") from error
     model = kind(config, found)
     model.begin(targets)
     model.encoder_changed = bool(base["changed"])
+    model.adapter = adapter
+    if adapter is not None:
+        model.note_encoder_change()
     _fill(model.head, directory / WEIGHTS_FILE)
     model.head.eval()
     return model
+
+
+def _read_adapter(base: dict[str, Any], directory: Path) -> Adapter | None:
+    shape = base.get("adapter")
+    if shape is None:
+        return None
+    return Adapter(shape["rank"], shape["alpha"], read_tensors(directory / ADAPTER_FILE))
 
 
 def read_description(directory: Path) -> dict[str, Any]:
@@ -105,7 +121,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _describe(model: FineTunedBERT) -> dict[str, Any]:
-    encoder = model.encoder
+    encoder, adapter = model.encoder, model.adapter
     assert model.targets is not None  # a trained model has them
     return {
         "format": FORMAT,
@@ -118,6 +134,7 @@ def _describe(model: FineTunedBERT) -> dict[str, Any]:
             "sha256": encoder.backbone.sha256,
             "max_tokens": encoder.max_tokens,
             "changed": model.encoder_changed,
+            "adapter": adapter and {"rank": adapter.rank, "alpha": adapter.alpha},
         },
     }
 
@@ -137,9 +154,19 @@ def _save_encoder(encoder: TextEncoder, folder: Path) -> None:
 
 
 def _find_encoder(
-    wanted: dict[str, Any], directory: Path, offered: TextEncoder | None, precision: str
+    wanted: dict[str, Any],
+    directory: Path,
+    offered: TextEncoder | None,
+    precision: str,
+    adapter: Adapter | None,
 ) -> TextEncoder:
     max_tokens = wanted["max_tokens"]
+    if adapter is not None:
+        fits = offered is not None and offered.backbone.sha256 == wanted["sha256"]
+        base = offered.backbone.folder if offered is not None and fits else wanted["folder"]
+        return load_adapted(
+            base, wanted["sha256"], adapter, precision=precision, max_tokens=max_tokens
+        )
     if wanted["changed"]:
         return TextEncoder.load(directory / ENCODER_FOLDER, precision, max_tokens)
     if offered is not None and _has_weights(offered, wanted["sha256"]):

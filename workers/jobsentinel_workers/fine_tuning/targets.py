@@ -25,10 +25,10 @@ class Targets:
     std: float = 1.0
 
     @classmethod
-    def of(cls, dataset: JobMatchingDataset) -> Self:
-        """Return the targets of a training set."""
+    def of(cls, dataset: JobMatchingDataset, classes: tuple[str, ...] | None = None) -> Self:
+        """Return the targets of a training set; ``classes`` are those declared, in their order."""
         if dataset.task != "regression":
-            return cls(classes=dataset.classes)
+            return cls(classes=classes or dataset.classes)
         values = dataset.numbers()
         return cls(mean=float(values.mean()), std=float(values.std()) or 1.0)
 

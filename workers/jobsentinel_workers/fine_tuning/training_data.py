@@ -41,8 +41,10 @@ def arrange(
     """Check the sets against the task; without a validation set, set one apart.
 
     Raises:
-        InvalidInput: a set of another task, an empty one, or a label that cannot be learnt.
+        InvalidInput: a set of another task, an empty one, a label that was not declared, or a
+            class that no row has.
     """
+    check_declared(train, config.classes)
     if validation is None:
         train, validation = train.split(config.validation_fraction, config.seed)
     for name, dataset in (("train", train), ("validation", validation)):
@@ -50,7 +52,7 @@ def arrange(
             raise InvalidInput(name, f"holds {dataset.task} rows, but the task is {config.task}")
         if not len(dataset):
             raise InvalidInput(name, "must not be empty")
-    targets = Targets.of(train)
+    targets = Targets.of(train, config.classes)
     return TrainingData(
         train=train,
         validation=validation,
@@ -58,6 +60,27 @@ def arrange(
         train_targets=torch.from_numpy(targets.encode(train)),
         validation_targets=torch.from_numpy(targets.encode(validation)),
     )
+
+
+def check_declared(dataset: JobMatchingDataset, classes: tuple[str, ...] | None) -> None:
+    """Hold the labels against the declared ones, if there are any.
+
+    Raises:
+        InvalidInput: naming the first row whose label is another, or a class without rows.
+    """
+    if classes is None:
+        return
+    for at, example in enumerate(dataset.examples):
+        if example.target not in classes:
+            known = ", ".join(classes)
+            raise InvalidInput(
+                f"rows.{at}.label", f"is {example.target!r:.80}, not one of {known:.200}"
+            )
+    for name in classes:
+        if name not in dataset.classes:
+            raise InvalidInput(
+                "classes", f"names {name!r:.80}, which no row has: it cannot be learnt"
+            )
 
 
 def shuffled_batches(rows: int, batch_size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -40,12 +40,14 @@ class TrainingState:
         self.loss_sum += loss * rows
         self.loss_rows += rows
 
-    def close_epoch(self, validation_loss: float) -> bool:
-        """Count one epoch; return whether it is the best so far."""
+    def close_epoch(self, validation_loss: float | None) -> bool:
+        """Count one epoch; return whether it is known to be the best so far."""
         self.epoch += 1
         train_loss = self.loss_sum / max(1, self.loss_rows)
-        self.history.append(EpochMetrics(self.epoch, train_loss, validation_loss))
         self.loss_sum, self.loss_rows = 0.0, 0
+        if validation_loss is None:
+            return False
+        self.history.append(EpochMetrics(self.epoch, train_loss, validation_loss))
         if self.best_loss is not None and validation_loss >= self.best_loss:
             return False
         self.best_step, self.best_epoch, self.best_loss = self.step, self.epoch, validation_loss
