@@ -41,8 +41,10 @@ if TYPE_CHECKING:
         ClassificationRow,
         MultiTaskRow,
         RegressionRow,
+        RerankerRow,
         SimilarityRow,
     )
+    from jobsentinel.dataset_sending import DatasetReceipt
     from jobsentinel.handles import JobHandle
     from jobsentinel.producer import Producer
     from jobsentinel.settings import Settings
@@ -81,8 +83,10 @@ _HOMES = {
         "ClassificationRow",
         "MultiTaskRow",
         "RegressionRow",
+        "RerankerRow",
         "SimilarityRow",
     ),
+    "dataset_sending": ("DatasetReceipt",),
     "handles": ("JobHandle",),
     "producer": ("Producer",),
     "settings": ("Settings",),
@@ -96,6 +100,7 @@ __all__ = [
     "Candidate",
     "ClassificationRow",
     "ConfigurationError",
+    "DatasetReceipt",
     "IndexResult",
     "InvalidInput",
     "JobCancelled",
@@ -119,6 +124,7 @@ __all__ = [
     "RateLimited",
     "RegressionRow",
     "RerankResult",
+    "RerankerRow",
     "ResultTimeout",
     "Sample",
     "ScoreResult",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobsentinel.contract import limits, requests, results, training_requests
 from jobsentinel.contract.base import Message
@@ -26,6 +28,10 @@ from jobsentinel.new_jobs import NewJob, make_job
 from jobsentinel.sending import Sender
 from jobsentinel.settings import Settings, WhenAway, WhenFull
 from jobsentinel.streams import JobStream
+
+if TYPE_CHECKING:
+    from jobsentinel.contract.datasets import DatasetTask
+    from jobsentinel.dataset_sending import DatasetReceipt, OnProgress
 
 R = TypeVar("R", bound=Message)
 
@@ -234,19 +240,19 @@ class Producer:
     def fine_tune(
         self,
         name: str,
-        rows: Iterable[Mapping[str, Any] | Message],
+        rows: Iterable[Mapping[str, Any] | Message] | None = None,
         *,
         task: str = "classification",
         idempotency_key: str | None = None,
         **options: Any,
     ) -> JobHandle[results.TrainResult]:
-        """Train a classifier, a regressor or a similarity model; ``options`` as `FineTuneRequest`.
+        """Train a model on ``rows`` or on a ``dataset``; ``options`` as `FineTuneRequest`.
 
-        The new version goes into service under ``name`` unless ``promote=False``. Errors as
-        `rerank`.
+        The new version goes into service under ``name`` if the gate lets it pass and unless
+        ``promote=False``. Errors as `rerank`.
         """
         request = training_requests.FineTuneRequest.parse(
-            {"name": name, "rows": tuple(rows), "task": task, **options}
+            {"name": name, "rows": None if rows is None else tuple(rows), "task": task, **options}
         )
         return self._send("fine_tune", request, results.TrainResult, key=idempotency_key)
 
@@ -262,6 +268,58 @@ class Producer:
             {"rows": None if rows is None else tuple(rows), **options}
         )
         return self._send("train_multi_task", request, results.TrainResult, key=idempotency_key)
+
+    def send_dataset(
+        self,
+        source: str | Path | Iterable[Mapping[str, Any]],
+        task: DatasetTask = "classification",
+        name: str | None = None,
+        *,
+        chunk_rows: int = 1_000,
+        timeout_s: float | None = None,
+        on_progress: OnProgress | None = None,
+        wait: Callable[[JobHandle[Any]], Any] | None = None,
+    ) -> DatasetReceipt:
+        """Store rows for trainings, and return their receipt once all of them are there.
+
+        A call that was broken off is repeated: only what lacks is sent. Sending a dataset twice
+        stores it once.
+
+        Args:
+            source: mappings as `fine_tune` or `train_multi_task` takes them, or a path: JSON Lines,
+                CSV (both also with ``.gz``), Parquet, or a folder of Hugging Face's
+                ``save_to_disk``. A file is read row by row, twice.
+            task: what the rows are for: ``classification``, ``regression``, ``similarity`` or
+                ``multi-task``.
+            name: for people; the first name a dataset is sent under stays.
+            chunk_rows: rows a message; long texts make it fewer.
+            timeout_s: for each answer; None waits until a worker comes.
+            on_progress: called with the rows stored so far, and of how many.
+            wait: waits for the answer of a handle, in the place of `JobHandle.result`.
+
+        Raises:
+            InvalidInput: names file, line and field of the first bad row; nothing was sent.
+            ConfigurationError: the file needs a package that is not installed.
+            ResultTimeout, JobFailed, JobCancelled: as `JobHandle.result`.
+            QueueFull, QueueUnavailable, OutboxFull: as `score`.
+        """
+        from jobsentinel.dataset_files import source_of
+        from jobsentinel.dataset_sending import Upload
+
+        def send(request: Message) -> JobHandle[results.StoreDatasetResult]:
+            # What the store lacks changes, so no request is ever the same job as an earlier one.
+            key = uuid.uuid4().hex
+            return self._send("store_dataset", request, results.StoreDatasetResult, key=key)
+
+        return Upload(
+            source_of(source),
+            task,
+            name,
+            chunk_rows,
+            send,
+            wait or (lambda handle: handle.result(timeout_s)),
+            on_progress or (lambda stored, total: None),
+        ).run()
 
     # Looking.
 

@@ -6,22 +6,20 @@ and anything that is not UTF-8 are not.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, Generic, TypeVar
+from typing import IO, Final, Generic, TypeVar
 
 import click
 
+from jobsentinel.bounded_lines import MAX_LINE_BYTES, decoded_json
 from jobsentinel.cli.exit_codes import ExitCode, complain
-from jobsentinel.contract.base import first_duplicate
 from jobsentinel.contract.errors import InvalidInput
 
 T = TypeVar("T")
 
-MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 MAX_FAULTS_LISTED: Final = 100
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -118,7 +116,7 @@ class Rows(Generic[T]):
 
     def _row(self, number: int, line: bytes) -> T:
         try:
-            return self._parse(_decoded(line))
+            return self._parse(decoded_json(line))
         except InvalidInput as error:
             where = f"{self.name}:{number}: {error.field}"
             raise InvalidInput(where, error.problem) from None
@@ -154,39 +152,6 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def _skip_rest(stream: IO[bytes], piece: bytes) -> None:
     while piece and not piece.endswith(b"\n"):
         piece = stream.readline(MAX_LINE_BYTES)
-
-
-def _decoded(line: bytes) -> object:
-    if len(line) > MAX_LINE_BYTES:
-        raise InvalidInput("line", f"is longer than {MAX_LINE_BYTES:,} bytes")
-    try:
-        value: object = json.loads(
-            line.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_object
-        )
-    except InvalidInput:  # a ValueError too, from the hooks
-        raise
-    except UnicodeDecodeError as error:
-        raise InvalidInput("line", f"is not UTF-8 (byte {error.start + 1})") from None
-    except json.JSONDecodeError as error:
-        problem = f"is not JSON: {error.msg} at character {error.pos + 1}"
-        raise InvalidInput("line", f"{problem}; one object a line is expected") from None
-    except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
-        raise InvalidInput("line", "is not JSON that can be read: too deep or too long") from None
-    if isinstance(value, list):
-        raise InvalidInput("line", "is a list; write one object a line, without a list around them")
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise InvalidInput("line", f"holds {name}, which is not JSON")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        repeated = first_duplicate([name for name, _ in pairs])
-        raise InvalidInput(repeated[1] if repeated else "line", "is given twice")
-    return made
 
 
 def read_text(path: Path, field: str) -> str:

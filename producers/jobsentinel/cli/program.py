@@ -29,6 +29,7 @@ LIGHT: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "rank": ("jobsentinel.cli.rank", "Rank postings for a résumé or a query."),
         "select": ("jobsentinel.cli.select", "Choose the samples most worth a label."),
         "label": ("jobsentinel.cli.label", "Store people's labels."),
+        "datasets": ("jobsentinel.cli.datasets", "Store rows to train on, and look at them."),
         "train": ("jobsentinel.cli.train", "Train models on labelled rows."),
         "outbox": ("jobsentinel.cli.outbox", "Look at jobs that wait on disk, or send them."),
         "status": ("jobsentinel.cli.status", "Show queues, workers and the store."),
@@ -54,6 +55,7 @@ ORDER: Final = (
     "rank",
     "select",
     "label",
+    "datasets",
     "train",
     "runs",
     "models",
@@ -91,7 +93,7 @@ class Program(click.Group):
         if cmd_name in LIGHT:
             command: click.Command = import_module(LIGHT[cmd_name][0]).command
             return command
-        return _plugin(cmd_name) if cmd_name in HEAVY else None
+        return plugin(cmd_name) if cmd_name in HEAVY else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write names and summaries without loading anything."""
@@ -103,7 +105,12 @@ def _summary(name: str) -> str:
     return LIGHT[name][1] if name in LIGHT else HEAVY[name]
 
 
-def _plugin(name: str) -> click.Command:
+def plugin(name: str) -> click.Command:
+    """Load a command of the heavy wing.
+
+    Raises:
+        ClickException: that wing is not installed; the message names the extra.
+    """
     # The workers' modules come with every install; what they need, only with the extra.
     installed = find_spec("sqlalchemy") is not None and find_spec("torch") is not None
     for entry in entry_points(group=PLUGIN_GROUP, name=name) if installed else ():

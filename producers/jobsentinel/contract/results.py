@@ -147,6 +147,23 @@ class AddLabelsResult(Answer):
     unchanged: int
 
 
+RowRange = Annotated[tuple[int, int], Field(strict=False)]
+"""The first row and the one behind the last, from 0."""
+
+
+class StoreDatasetResult(Answer):
+    """Where a dataset stands: ``sealed`` when all of it is there and its hash is right."""
+
+    sha256: str
+    state: Literal["open", "sealed"]
+    name: str | None = None
+    """The name under which it is stored, that of whoever sent it first."""
+    stored: int = 0
+    """How many rows of this request were not there before."""
+    missing: Items[RowRange] = ()
+    """Which rows lack, if that was asked for."""
+
+
 class TrainResult(Answer):
     """A finished training run and the model version it registered."""
 

@@ -10,14 +10,17 @@ from sqlalchemy import Connection
 
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message, dump
+from jobsentinel.contract.datasets import StoreDatasetRequest
 from jobsentinel.contract.postings import Posting
 from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.audit import AuditLog
 from jobsentinel_workers.audit.label_counts import label_counts
+from jobsentinel_workers.datasets.receiving import receive
 from jobsentinel_workers.encoders import Runner
 from jobsentinel_workers.inference.batcher import Batcher, Lane
 from jobsentinel_workers.inference.embeddings import Embedded, embed
+from jobsentinel_workers.inference.following import ModelFollower
 from jobsentinel_workers.inference.ranking import Ranking
 from jobsentinel_workers.inference.scoring import Scoring, model_text
 from jobsentinel_workers.inference.selecting import Selecting
@@ -27,6 +30,7 @@ from jobsentinel_workers.jobs.lifecycle import Handler
 from jobsentinel_workers.models_in_service import models_generation
 from jobsentinel_workers.store import Database, labels, postings
 from jobsentinel_workers.store import results as stored_results
+from jobsentinel_workers.worker_status import tell_models
 
 FEW_POSTINGS = 4
 """A request of no more postings than this is urgent, whichever queue it came by."""
@@ -40,8 +44,12 @@ def inference_handlers(
     models = ServingModels(settings)
     models.warm_up(batcher.runner(Lane.INTERACTIVE))
     ledger.publish_models_generation(models_generation(models.registry))
+    follower = ModelFollower(models)
+    follower.start()
+    tell_models(models.report)
     # A thread inside torch when the interpreter goes would abort the process.
     atexit.register(batcher.stop)
+    atexit.register(follower.stop)
     return InferenceHandlers(database, models, batcher, AuditLog(settings)).by_task()
 
 
@@ -80,6 +88,7 @@ class InferenceHandlers:
             "rerank": self.rerank,
             "select": self.select,
             "add_labels": self.add_labels,
+            "store_dataset": self.store_dataset,
         }
 
     def _runner(self, context: JobContext, lane: Lane) -> Runner:
@@ -150,6 +159,11 @@ class InferenceHandlers:
             return results.AddLabelsResult(stored=changed, unchanged=sent - changed)
 
         return Answer(results.AddLabelsResult(stored=0, unchanged=sent), store)
+
+    def store_dataset(self, message: Message, context: JobContext) -> Answer:
+        """Store rows of a dataset for training, or seal it."""
+        request = expect(message, StoreDatasetRequest)
+        return receive(self._database, request, context.check)
 
 
 def _lane(postings_sent: int) -> Lane:

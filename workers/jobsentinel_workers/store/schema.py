@@ -26,7 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION: Final = "0002"
+REVISION: Final = "0005"
 """The newest migration; a store at this revision is opened without loading Alembic."""
 
 
@@ -169,6 +169,37 @@ runs = Table(
     Column("started_at", Text),
     Column("finished_at", Text),
     Index("runs_by_creation", "created_at"),
+)
+
+run_losses = Table(
+    "run_losses",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("loss", Float(53), nullable=False),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("name", Text),
+    Column("total_rows", Integer, nullable=False),
+    Column("origin", JsonText, nullable=False),
+    Column("summary", JsonText, nullable=False),
+    Column("last_label_seq", BigInteger),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("sealed_at", Text),  # nobody sees a dataset before
+)
+
+dataset_rows = Table(
+    "dataset_rows",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("content", JsonText, nullable=False),
 )
 
 dead_letters = Table(
