@@ -165,7 +165,9 @@ def show_selection(console: Console, selection: SelectResult, titles: Mapping[st
 def show_training(console: Console, trained: TrainResult) -> None:
     """Print the new version with its metrics, and the gate's verdict."""
     metrics = " · ".join(f"{name} {value:.3f}" for name, value in sorted(trained.metrics.items()))
-    state = "is in service" if trained.promoted else "is registered; the one before stays in service"
+    state = (
+        "is in service" if trained.promoted else "is registered; the one before stays in service"
+    )
     console.print(f"{trained.model} version {trained.version} {state}: {metrics}")
     console.print(f"\nThe gate's verdict:\n{trained.report}", markup=False, soft_wrap=True)
 

@@ -19,6 +19,7 @@ R = TypeVar("R", bound=Message)
 HandleState = Literal[JobState, "outbox"]
 
 _OPEN_STATES: Final = frozenset({"queued", "running", "outbox"})
+_PROGRESS_FIELDS: Final = ("step", "total_steps", "loss", "eta_s", "fraction")
 _LOOK_AGAIN_S = 5.0
 """Between two looks at the ledger, should the news of a job's end have been missed."""
 _LONGEST_ABSENCE_S = 60.0
@@ -64,8 +65,19 @@ class JobHandle(Generic[R]):
         return "outbox" if self._outbox.holds(self.job_id) else "unknown"
 
     def progress(self) -> dict[str, Any] | None:
-        """Return the last report of a long run (step, total_steps, loss, eta_s), or None."""
-        return self._ledger.progress(self.job_id)
+        """Return where a training run stands, or None before its first report.
+
+        ``state`` is queued, running, checkpointing, done, failed or cancelled; ``step``,
+        ``total_steps``, ``loss``, ``eta_s`` and ``fraction`` (of the whole run, from 0 to 1) are
+        None where they are not known.
+        """
+        report = self._ledger.progress(self.job_id)
+        if report is None:
+            return None
+        state: str = self.state()
+        if state == "running":
+            state = report.get("state", state)
+        return {**dict.fromkeys(_PROGRESS_FIELDS), **report, "state": state}
 
     def cancel(self) -> HandleState:
         """Ask that the job be dropped; return the state in which that found it."""

@@ -276,6 +276,13 @@ function operations.release(id, token, delay_ms)
   return 1
 end
 
+-- advanced id token: the job got further than in any attempt before; those do not count
+function operations.advanced(id, token)
+  if not holds(id, token) then return 0 end
+  redis.call('HSET', job_key(id), 'attempts', 1)
+  return 1
+end
+
 -- retry id token delay_ms max_attempts error traceback versions -> 'queued' | 'failed' | 'lost'
 function operations.retry(id, token, delay_ms, max_attempts, err, traceback, versions)
   if not holds(id, token) then return 'lost' end

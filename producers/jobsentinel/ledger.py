@@ -175,6 +175,16 @@ class Ledger:
             counts = pipe.execute()
         return dict(zip([*queues, "running", "delayed", "dead"], counts, strict=True))
 
+    def waiting(self, tasks: Sequence[str], *, among: int = 5_000) -> list[str]:
+        """Return the ids of jobs of these tasks that wait, out of the newest so many that do.
+
+        They wait until they are claimed, also those whose message a worker has popped already.
+        """
+        with unavailable():
+            ids: Any = self._redis.zrevrange(f"{self.prefix}queued", 0, among - 1)
+        names = tuple(f"{task}-" for task in tasks)  # how producers begin an id
+        return [job_id for job_id in map(bytes.decode, ids) if job_id.startswith(names)]
+
     def _field(self, job_id: str, field: str) -> bytes | None:
         with unavailable():
             value: Any = self._redis.hget(self._job(job_id), field)
@@ -219,6 +229,10 @@ class Ledger:
     def release(self, job_id: str, token: int, *, delay_s: float = 0.0) -> bool:
         """Give a job back, to be worked on in ``delay_s``; the attempt does not count."""
         return bool(self._call("release", job_id, token, int(delay_s * 1000)))
+
+    def advanced(self, job_id: str, token: int) -> bool:
+        """Let this be the first attempt: the job got further than before, so it is not to blame."""
+        return bool(self._call("advanced", job_id, token))
 
     def retry(
         self,

@@ -117,3 +117,39 @@ def test_a_run_can_be_left_alone_and_cancelled(run: Run, write_lines: Write) -> 
     # Then the codes say what was there to cancel
     assert json.loads(cancelled.stdout) == {"job_id": job["job_id"], "was": "queued"}
     assert [cancelled.exit_code, again.exit_code, unknown.exit_code] == [0, 0, 1]
+
+
+def test_a_dataset_takes_the_place_of_a_file_and_limits_of_the_gate_are_sent(
+    run: Run, worker: Any
+) -> None:
+    worker.answer(fine_tune=trained)
+
+    result = run(
+        *("train", "fine-tune", "mine", "--task", "classification", "--dataset", "labels:new"),
+        *("--base", "champion", "--label-kind", "remote", "--gate", "min_rows=30"),
+        *("--gate", "guard_by=lower_bound"),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    (request,) = worker.requests
+    assert (request.rows, request.dataset, request.base) == (None, "labels:new", "champion")
+    assert request.label_kind == "remote"
+    assert request.gate == {"min_rows": 30, "guard_by": "lower_bound"}
+
+
+def test_a_training_without_rows_or_with_two_kinds_of_them_is_refused(
+    run: Run, write_lines: Write
+) -> None:
+    file = write_lines(*texts())
+
+    neither = run("train", "fine-tune", "mine", "--task", "classification")
+    both = run(
+        *("train", "fine-tune", "mine", file, "--task", "classification"),
+        *("--dataset", "labels:all"),
+    )
+    odd = run("train", "multi-task", "--gate", "min_rows")
+
+    assert [each.exit_code for each in (neither, both, odd)] == [2, 2, 2]
+    assert "rows: or dataset must be given, and not both" in neither.stderr
+    assert "rows: or dataset must be given, and not both" in both.stderr
+    assert "'min_rows' is not LIMIT=VALUE" in odd.stderr

@@ -113,6 +113,35 @@ def test_a_limit_of_the_gate_that_there_is_not_is_refused_before_training(
         train(job(base, make_rows(60), tmp_path / "run", gate={"min_row": 20}))
 
 
+def test_after_new_rows_the_verdict_says_what_became_of_the_old_ones(
+    base: ModelVersion, tmp_path: Path
+) -> None:
+    # Given a champion that knows two fields
+    rows = make_rows(300)
+    old = [row for row in rows if row.labels["field"] != "code"]
+    known = train(job(base, old, tmp_path / "one"))
+    known.save(tmp_path / "champion")
+    registry = ModelRegistry(tmp_path / "models")
+    registry.register("multi-task", tmp_path / "champion", kind="multi-task")
+    champion = registry.promote("multi-task", 1)
+
+    # When it learns the third one, with the old rows replayed
+    new = [row for row in rows if row.labels["field"] == "code"]
+    request = TrainMultiTaskRequest.parse({"epochs": 30, "gate": LOOSE})
+    again = MultiTaskJob(
+        request, champion, [*new, *old], "fp32", known.frozen, tmp_path / "two", new=len(new)
+    )
+    trained = train(again)
+    trained.save(tmp_path / "challenger")
+    verdict = trained.judge(tmp_path / "challenger", champion)
+
+    # Then the verdict tells both kinds apart
+    assert verdict.promote, verdict.to_text()
+    before, after = verdict.reasons[-2:]
+    assert before.startswith(f"field: on {len(known.frozen)} rows known before Macro F1")
+    assert after.startswith(f"field: on {len(trained.frozen - known.frozen)} new rows Macro F1 +")
+
+
 def test_added_tasks_are_known_before_the_model_is_loaded(base: ModelVersion) -> None:
     request = TrainMultiTaskRequest.parse({"tasks": [{"name": "years", "type": "regression"}]})
 

@@ -267,3 +267,20 @@ def test_a_server_that_refuses_to_write_is_named(ledger: Ledger, client: redis.R
 def test_an_id_too_long_for_a_key_is_refused_by_the_producer(producer: object) -> None:
     with pytest.raises(InvalidInput, match="idempotency_key"):
         producer.rerank("q", [], idempotency_key="x" * 201)  # type: ignore[attr-defined]
+
+
+def test_attempts_before_one_that_got_further_do_not_count(ledger: Ledger) -> None:
+    # Given a job at its last attempt
+    enqueue(ledger)
+    for _ in range(2):
+        ledger.retry("job", claim(ledger).token, delay_s=0, max_attempts=3, error="broke")
+    last = claim(ledger)
+    assert last.attempt == 3
+
+    # When it says that it got further than before
+    assert ledger.advanced("job", last.token)
+
+    # Then it may fail as often again, and nobody else can say so for it
+    assert ledger.retry("job", last.token, delay_s=0, max_attempts=3, error="broke") == "queued"
+    assert not ledger.advanced("job", last.token)
+    assert claim(ledger).attempt == 2

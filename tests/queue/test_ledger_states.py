@@ -101,9 +101,11 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         job, held = claim.job_id, self._holds(claim)
         if end == "complete":
+            # Asked again because the answer was lost on the way, it is as true as before.
+            again = self.state[job] == "done" and self.newest[job] == claim.token
             done = self.ledger.complete(job, claim.token, ttl_s=60, result=b"x")
-            assert done is held
-            if done:
+            assert done is (held or again)
+            if held:
                 self.state[job] = "done"
                 self.finished[job] += 1
         elif end == "release":

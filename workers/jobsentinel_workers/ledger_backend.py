@@ -26,6 +26,8 @@ _STATES: Final = {
     "cancelled": states.REVOKED,
     "unknown": states.PENDING,
 }
+PROGRESS: Final = "PROGRESS"
+"""A running job that has reported how far it is; its last report stands in the result's place."""
 
 
 class LedgerBackend(BaseBackend):  # type: ignore[misc]  # Celery ships no types
@@ -72,10 +74,14 @@ class LedgerBackend(BaseBackend):  # type: ignore[misc]  # Celery ships no types
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
         found = self._ledger.entry(task_id)
         state = _STATES[found.state]
+        result = self._result(task_id, state, found.result)
+        if state == states.STARTED:
+            result = self._ledger.progress(task_id)
+            state = state if result is None else PROGRESS
         return {
             "task_id": task_id,
             "status": state,
-            "result": self._result(task_id, state, found.result),
+            "result": result,
             "traceback": found.traceback or None,
             "children": [],
             "name": TASKS[found.task].wire_name if found.task in TASKS else found.task,

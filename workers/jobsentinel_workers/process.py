@@ -26,6 +26,7 @@ from jobsentinel_workers.models_in_service import models_generation, open_regist
 from jobsentinel_workers.redis_server import wait_until_usable
 from jobsentinel_workers.store import Database
 from jobsentinel_workers.watchdog import Watchdog
+from jobsentinel_workers.worker_status import answer_status
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class Services:
 
     def start(self) -> None:
         """Wait for Redis, load the models of an inference worker, then begin to reconcile."""
+        answer_status()
         wait_until_usable(self._client)
         AuditLog(self._settings).check(self._database)
         if self._app.fleet_pool.name == "inference":

@@ -11,6 +11,7 @@ from jobsentinel.contract.errors import JobFailed
 from jobsentinel.contract.tasks import TASKS, TRAINING
 from jobsentinel_workers.jobs.lifecycle import NothingToDo, NotTakenUp
 from jobsentinel_workers.process import runner_of
+from jobsentinel_workers.task_progress import TaskProgress
 
 
 def register_tasks(app: Any) -> None:
@@ -25,7 +26,7 @@ def _body(pool: str) -> Any:
         # ``summary`` is there for people who watch the queue; the ledger has the request.
         del summary
         try:
-            packed = runner_of(self.app, pool).run(job_id)
+            packed = runner_of(self.app, pool).run(job_id, TaskProgress(self))
         except NothingToDo:
             # The answer of the worker that does have the job must not be overwritten.
             raise Ignore from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from jobsentinel.cli.exit_codes import complain
-from jobsentinel.cli.output import json_option, plural, print_facts, print_json
+from jobsentinel.cli.output import json_option, plural, print_facts, print_json, printable
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.contract.tasks import QUEUES
 from jobsentinel.flushing import outbox_of
@@ -42,7 +42,10 @@ def command(session: Session, as_json: bool) -> None:
     if as_json:
         print_json(report)
         return
-    print_facts(_flat(report))
+    serving = report.pop("serving", {})
+    print_facts(_flat({**report, **_served(serving)}))
+    for told in _refused(serving):
+        complain(told)
     if report.get("workers") == []:
         complain("no worker answers; `jobsentinel up` starts some on this machine")
 
@@ -78,6 +81,41 @@ def _reports_of_plugins(settings: Settings) -> Report:
                 raise
             complain('to see workers and store too: pip install "jobsentinel-ml[workers]"')
     return found
+
+
+def _served(serving: Mapping[str, Report]) -> Report:
+    """Return a line for each model in service of each worker."""
+    return {
+        f"{worker} {name}": _version_in_service(model)
+        for worker, models in serving.items()
+        for name, model in models.items()
+    }
+
+
+def _version_in_service(model: Report) -> str:
+    text = f"version {model['version']} since {_minute(model['since'])}"
+    if model.get("challenger") is not None:
+        text += f", beside version {model['challenger']}"
+    refused = model.get("refused")
+    return text if refused is None else f"{text}; REFUSED: version {refused['version']}"
+
+
+def _refused(serving: Mapping[str, Report]) -> Iterator[str]:
+    """Yield what is to be known of versions that were chosen and cannot serve."""
+    for worker, models in serving.items():
+        for name, model in models.items():
+            refused = model.get("refused")
+            if refused is not None:
+                yield (
+                    f"{worker} keeps {name} {model['version']}: {refused['as']} "
+                    f"{refused['version']} cannot be loaded since {_minute(refused['since'])}: "
+                    f"{printable(refused['error'])}; `jobsentinel models rollback {name}`, or "
+                    "promote another version"
+                )
+
+
+def _minute(timestamp: str) -> str:
+    return timestamp[:16].replace("T", " ") + " UTC"
 
 
 def _flat(report: Report) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -14,10 +15,12 @@ from jobsentinel.cli.output import json_option, print_facts, print_json
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.cli.waiting import Bar, bar, wait_for
 from jobsentinel.contract import limits
-from jobsentinel.contract.base import Message, dump
+from jobsentinel.contract.base import FilledText, Message, dump
 from jobsentinel.contract.results import TrainResult
 from jobsentinel.contract.task_specs import TaskSpec
 from jobsentinel.contract.training_requests import (
+    FineTuneAdaptation,
+    FineTuneCurriculum,
     FineTuneMethod,
     MultiTaskMethod,
     MultiTaskPooling,
@@ -29,11 +32,45 @@ from jobsentinel.producer import Producer
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Text(Message):
+    """A row of unlabelled text."""
+
+    text: FilledText
+
+
+def _limits(
+    _: click.Context, option: click.Parameter, pairs: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """Return limits given as LIMIT=VALUE; a value that is no JSON is text."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{pair!r} is not LIMIT=VALUE", param=option)
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found or None
+
+
 def _training_options(function: F) -> F:
     for option in (
         json_option,
         click.option("--no-wait", is_flag=True, help="Print the job's id and leave."),
         click.option("--no-promote", is_flag=True, help="Register the version, do not serve it."),
+        click.option(
+            "--gate",
+            multiple=True,
+            metavar="LIMIT=VALUE",
+            callback=_limits,
+            help="A limit of the gate that is to differ, such as min_rows=50.",
+        ),
+        click.option(
+            "--dataset",
+            metavar="REF",
+            help="Instead of FILE: a dataset's SHA-256, labels:all or labels:new.",
+        ),
         click.option("--seed", type=int, help="Repeats a run."),
         click.option("--learning-rate", type=float, help="Step size; the method has a default."),
         click.option("--batch-size", type=int, help="Rows a step."),
@@ -45,29 +82,78 @@ def _training_options(function: F) -> F:
 
 @click.group("train")
 def command() -> None:
-    """Train models on labelled rows; a new version serves as soon as it is done."""
+    """Train models on labelled rows; a new version serves if it passes the gate."""
 
 
 @command.command("fine-tune")
 @click.argument("name")
-@click.argument("file", type=INPUT_FILE)
+@click.argument("file", type=INPUT_FILE, required=False)
 @click.option("--task", type=click.Choice(get_args(FineTuneTask)), required=True)
 @click.option(
     "--method",
     type=click.Choice(get_args(FineTuneMethod)),
-    help="What is trained: the head alone (default), the top two layers too, or everything.",
+    help="What is trained: the head alone (default), the top two layers too, low-rank changes to "
+    "all layers, or everything.",
+)
+@click.option(
+    "--base",
+    type=click.Choice(("encoder", "champion")),
+    help="Start from the base encoder (default), or from the version in service.",
+)
+@click.option("--label-kind", help="Of stored labels, the kind to learn from; category by default.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    help="A label that rows may have; give all, and any other is refused.",
+)
+@click.option("--few-shot", is_flag=True, help="For a few rows of each class: learn from pairs.")
+@click.option(
+    "--adapt",
+    type=click.Choice(get_args(FineTuneAdaptation)),
+    help="How the encoder learns from unlabelled texts first.",
+)
+@click.option(
+    "--unlabelled",
+    "unlabelled_file",
+    type=INPUT_FILE,
+    help='Texts for --adapt: JSON Lines of {"text": ...}.',
+)
+@click.option(
+    "--curriculum",
+    type=click.Choice(get_args(FineTuneCurriculum)),
+    help="What the first epoch is sorted by, easy rows first.",
 )
 @_training_options
 @pass_session
-def fine_tune(session: Session, /, name: str, file: Path, task: str, **options: Any) -> int:
-    """Train the model NAME on the rows in FILE (JSON Lines, - for stdin).
+def fine_tune(
+    session: Session,
+    /,
+    *,
+    name: str,
+    file: Path | None,
+    task: str,
+    classes: tuple[str, ...],
+    few_shot: bool,
+    unlabelled_file: Path | None,
+    **options: Any,
+) -> int:
+    """Train the model NAME on the rows in FILE (JSON Lines, - for stdin), or on a dataset.
 
     \b
     classification  {"text": ..., "label": "..."}
     regression      {"text": ..., "value": 1.5}
-    similarity      {"text_a": ..., "text_b": ..., "score": 0..1}
+    similarity      {"text_a": ..., "text_b": ..., "score": 0..1}, all with a score or none
+    reranker        {"query": ..., "text": ..., "score": 0..1}
     """
-    rows = _rows(file, ROW_OF[task])
+    rows = None if file is None else _rows(file, ROW_OF[task])
+    if classes:
+        options["classes"] = classes
+    if few_shot:
+        options["few_shot"] = True
+    if unlabelled_file is not None:
+        texts = all_rows(Rows(unlabelled_file, _Text.parse), "unlabelled", limits.MAX_TRAINING_ROWS)
+        options["unlabelled"] = tuple(row.text for row in texts[0])
     return _run(
         session,
         lambda producer, given: producer.fine_tune(name, rows, task=task, **given),

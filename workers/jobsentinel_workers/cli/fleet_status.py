@@ -6,20 +6,30 @@ from typing import Any, Final
 
 from jobsentinel.settings import Settings
 
-PING_TIMEOUT_S: Final = 1.0
+ANSWER_TIMEOUT_S: Final = 1.0
 
 
 def report(settings: Settings) -> dict[str, Any]:
-    """Return the names of the workers that answer within a second, and counts of the store."""
-    return {"workers": _workers(settings), "store": _store(settings)}
+    """Return the workers that answer within a second with their models, and counts of the store."""
+    serving = _serving(settings)
+    return {
+        "workers": sorted(serving),
+        "serving": {name: models for name, models in sorted(serving.items()) if models},
+        "store": _store(settings),
+    }
 
 
-def _workers(settings: Settings) -> list[str]:
+def _serving(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the models in service of each worker, by names; none of a training worker's."""
     from jobsentinel_workers.app import create_app
+    from jobsentinel_workers.worker_status import COMMAND
 
     with create_app(settings) as app:
-        answers = app.control.ping(timeout=PING_TIMEOUT_S)
-    return sorted(name for answer in answers for name in answer)
+        answers = app.control.broadcast(COMMAND, reply=True, timeout=ANSWER_TIMEOUT_S)
+    # A worker of an earlier release answers with an error: it is there, and tells nothing.
+    return {
+        name: answer.get("models", {}) for each in answers or () for name, answer in each.items()
+    }
 
 
 def _store(settings: Settings) -> dict[str, Any]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
 
 from jobsentinel.cli.exit_codes import complain
 from jobsentinel.cli.output import json_option, print_facts, print_json, print_table
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.cli.opening import reading
+from jobsentinel_workers.cli.runs_view import plot, steps
+from jobsentinel_workers.cli.runs_watch import watch
 from jobsentinel_workers.cli.showing import limit_option, minute
 
 if TYPE_CHECKING:
@@ -23,6 +27,9 @@ STATES = ("queued", "running", "checkpointing", "done", "failed", "cancelled")
 @click.group("runs")
 def command() -> None:
     """Look at training runs."""
+
+
+command.add_command(watch)
 
 
 @command.command("list")
@@ -49,7 +56,7 @@ def list_runs(session: Session, state: str | None, limit: int, as_json: bool) ->
             [
                 run.run_id,
                 run.state,
-                _steps(run),
+                steps(run.step, run.total_steps),
                 _model(run),
                 minute(run.created_at),
             ]
@@ -63,15 +70,16 @@ def list_runs(session: Session, state: str | None, limit: int, as_json: bool) ->
 @json_option
 @pass_session
 def show(session: Session, run_id: str, as_json: bool) -> None:
-    """Show a run with its settings and its metrics."""
-    from jobsentinel_workers.store import runs
+    """Show a run with its settings, its metrics and its loss curve."""
+    from jobsentinel_workers.store import run_losses, runs
 
     with reading(session.settings) as connection:
         run = runs.get(connection, run_id)
+        curve = run_losses.curve(connection, run_id)
     if run is None:
         raise InvalidInput("ID", f"there is no run {run_id!r} in the store (yet)")
     if as_json:
-        print_json(asdict(run))
+        print_json({**asdict(run), "curve": [point._asdict() for point in curve]})
         return
     print_facts(
         {
@@ -79,7 +87,7 @@ def show(session: Session, run_id: str, as_json: bool) -> None:
             "task": run.task,
             "state": run.state,
             "error": run.error,
-            "step": _steps(run),
+            "step": steps(run.step, run.total_steps),
             "loss": run.loss,
             "model": _model(run),
             "created": run.created_at,
@@ -89,10 +97,9 @@ def show(session: Session, run_id: str, as_json: bool) -> None:
             **{f"metric {name}": value for name, value in run.metrics.items()},
         }
     )
-
-
-def _steps(run: Run) -> str:
-    return f"{run.step:,}" if run.total_steps is None else f"{run.step:,}/{run.total_steps:,}"
+    drawn = plot(curve, Console(file=sys.stdout))
+    if drawn:
+        click.echo("\n" + "\n".join(drawn))
 
 
 def _model(run: Run) -> str | None:

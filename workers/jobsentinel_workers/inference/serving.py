@@ -1,9 +1,11 @@
 """The models an inference process serves: loaded once, shared by its threads, swapped when new.
 
-A new champion is loaded and tried before it takes over. If that fails, the old one goes on serving
-and the log says why: a bad promotion never takes the fleet down. While a split is on, the scoring
-model has a challenger beside it, the only second copy in memory; a request after the split's end
-drops it.
+A new champion is loaded and tried before it takes over. If that fails, the old one goes on serving,
+and the log and `jobsentinel status` say why: a bad promotion never takes the fleet down. While a
+split is on, the scoring model has a challenger beside it; a request after the split's end drops it.
+
+There are never more than two copies of a model in memory, those included that requests in flight
+still use: when promotions follow faster than requests end, the present model serves until then.
 """
 
 from __future__ import annotations
@@ -11,24 +13,29 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Generic, TypeVar
 
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel.contract.results import ModelStamp
 from jobsentinel.settings import Settings
 from jobsentinel_workers.encoders import Runner, SequenceModel, TextEncoder
 from jobsentinel_workers.fine_tuning import FineTunedBERT
+from jobsentinel_workers.inference.copies import NoRoomYet, Retired
+from jobsentinel_workers.inference.refusals import Refusals
 from jobsentinel_workers.models_in_service import RERANKER, SCORING, open_registry
 from jobsentinel_workers.multi_task import MultiTaskBERT, job_matching_tasks
 from jobsentinel_workers.registry import Arm, ModelVersion
 from jobsentinel_workers.registry.aliases import Aliases
 from jobsentinel_workers.registry.names import CHAMPION
+from jobsentinel_workers.registry.versions import BUILTIN_VERSION
 from jobsentinel_workers.reranking import CrossEncoderReranker
 from jobsentinel_workers.starter import starter_path
+from jobsentinel_workers.store.timestamps import utc_now
 
 logger = logging.getLogger(__name__)
 
+MOST_COPIES: Final = 2
 
 T = TypeVar("T")
 
@@ -39,10 +46,11 @@ class Served(Generic[T]):
 
     model: T
     stamp: ModelStamp
+    since: str = field(default_factory=utc_now)
 
     def in_arm(self, arm: Arm) -> Served[T]:
         """Return the same model with the arm on its stamp."""
-        return Served(self.model, self.stamp.model_copy(update={"arm": arm}))
+        return replace(self, stamp=self.stamp.model_copy(update={"arm": arm}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,8 @@ class ServingModels:
         self._settings = settings
         self._lock = threading.RLock()
         self._held: dict[str, InService[Any]] = {}
+        self._retired = Retired()
+        self._refusals = Refusals()
         self.base = self._load_base()
 
     def _load_base(self) -> TextEncoder:
@@ -135,69 +145,124 @@ class ServingModels:
         """
         self._load(version)
 
-    def _current(self, name: str) -> InService[Any]:
+    def refresh(self) -> None:
+        """Take up what was promoted, also while nobody asks, and try again what was refused."""
+        for name in list(self._held):
+            self._current(name, again=self._refusals.is_due(name))
+
+    def report(self) -> dict[str, dict[str, Any]]:
+        """Return for each model in memory what serves, since when, and what was refused and why."""
+        return {
+            name: {
+                "version": held.champion.stamp.version,
+                "since": held.champion.since,
+                "challenger": held.challenger and held.challenger.stamp.version,
+                "refused": self._refusals.of(name),
+            }
+            for name, held in sorted(self._held.items())
+        }
+
+    def _current(self, name: str, *, again: bool = False) -> InService[Any]:
         # Asking costs one small read, so that no answer comes from a model just replaced.
         aliases = self.registry.aliases(name)
         held = self._held.get(name)
-        if held is not None and held.aliases == aliases:
+        if held is not None and held.aliases == aliases and not again:
             return held
         del held  # whoever waits for the lock must not keep a copy in memory that is let go
         with self._lock:
             # Asked again: whoever held the lock may have loaded what is newer than that.
             aliases = self.registry.aliases(name)
             held = self._held.get(name)
-            if held is None or held.aliases != aliases:
+            if held is None or held.aliases != aliases or again:
                 del held
-                self._held[name] = self._swap(name, aliases)
+                self._swap(name, aliases)
             return self._held[name]
 
-    def _swap(self, name: str, aliases: Aliases) -> InService[Any]:
-        self._let_go_of_challenger(name, aliases)
-        champion = self._champion(name, aliases)
-        challenger = None
-        # Beside an old model that was kept, the split would compare what nobody chose.
-        if name == SCORING and champion.stamp.version == aliases.champion:
-            challenger = self._challenger(name, aliases)
-        return InService(aliases, champion, challenger)
+    def _swap(self, name: str, aliases: Aliases) -> None:
+        try:
+            self._let_go_of_challenger(name, aliases)
+            champion = self._champion(name, aliases)
+            # Beside an old model that was kept, the split would compare what nobody chose.
+            is_chosen = champion.stamp.version == aliases.champion
+            if name == SCORING and aliases.challenger is not None and is_chosen:
+                # First alone, so that the one before it can go before another copy comes.
+                self._put(name, InService(replace(aliases, split=None), champion))
+                self._put(name, InService(aliases, champion, self._challenger(name, aliases)))
+            else:
+                self._refusals.forget(name, "challenger")
+                self._put(name, InService(aliases, champion))
+        except NoRoomYet:
+            logger.info("model.waits name=%s: requests still use the one before", name)
+        self._retired.collect(name)
+
+    def _put(self, name: str, new: InService[Any]) -> None:
+        """Put models into service and remember those that leave it for as long as they are used."""
+        old = self._held.get(name)
+        self._held[name] = new
+        if old is not None:
+            for version, served in old.copies().items():
+                if version not in new.copies():
+                    self._retired.add(name, served)
 
     def _let_go_of_challenger(self, name: str, aliases: Aliases) -> None:
         held = self._held.get(name)
         if held is None or held.challenger is None:
             return
         if held.challenger.stamp.version not in {aliases.champion, aliases.challenger}:
-            self._held[name] = InService(held.aliases, held.champion)
+            self._put(name, InService(held.aliases, held.champion))
 
     def _champion(self, name: str, aliases: Aliases) -> Served[Any]:
         held = self._held.get(name)
+        number = aliases.champion
         try:
-            return self._take(name, CHAMPION if aliases.champion is None else aliases.champion)
+            served = self._take(name, CHAMPION if number is None else number)
         except ModelUnavailable as error:
             if held is None:
                 raise
             kept = held.champion
+            refused = BUILTIN_VERSION if number is None else number
+            self._refusals.add(name, "champion", refused, error)
             logger.error("model.kept_old name=%s version=%d %s", name, kept.stamp.version, error)
             return kept
+        self._refusals.forget(name, "champion")
+        return served
 
     def _challenger(self, name: str, aliases: Aliases) -> Served[Any] | None:
         if aliases.challenger is None:
             return None
         try:
-            return self._take(name, aliases.challenger)
+            served = self._take(name, aliases.challenger)
         except ModelUnavailable as error:
+            self._refusals.add(name, "challenger", aliases.challenger, error)
             logger.error("model.no_challenger name=%s %s", name, error)
             return None
+        self._refusals.forget(name, "challenger")
+        return served
 
     def _take(self, name: str, number: int | str) -> Served[Any]:
-        """Return a version, its files checked; what is in memory already is not loaded again."""
+        """Return a version, its files checked; what is in memory already is not loaded again.
+
+        Raises:
+            ModelUnavailable: it is damaged or missing.
+            NoRoomYet: two other copies are still in use.
+        """
+        copies = self._copies(name)
+        if number not in copies and len(copies) >= MOST_COPIES:
+            raise NoRoomYet(name)
         version = self.registry.get(name, number)
-        held = self._held.get(name)
-        copies = {} if held is None else held.copies()
         if version.version in copies:
             return copies[version.version]
+        del copies
         model = self._load(version)
         logger.info("model.in_service name=%s version=%d", name, version.version)
         stamp = ModelStamp(name=name, version=version.version, precision=self.base.precision)
         return Served(model, stamp)
+
+    def _copies(self, name: str) -> dict[int, Served[Any]]:
+        """Return the copies in memory by version, those that only requests hold included."""
+        held = self._held.get(name)
+        left = {each.version: Served(model, each) for model, each in self._retired.alive(name)}
+        return left | ({} if held is None else held.copies())
 
     def _load(self, version: ModelVersion) -> Any:
         loaders: dict[str, Callable[[ModelVersion], Any]] = {

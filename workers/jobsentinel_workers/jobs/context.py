@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from jobsentinel_workers.jobs.stopping import StopSignal
 PROGRESS_INTERVAL_S = 1.0
 
 M = TypeVar("M", bound=Message)
+OnReport = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class JobContext:
     cancel_requested: threading.Event = field(default_factory=threading.Event)
     lease_lost: threading.Event = field(default_factory=threading.Event)
     stop: StopSignal = field(default_factory=StopSignal)
+    on_report: OnReport | None = None
+    """Hears of every report that was published."""
     _last_report: float = 0.0
     _claimed_at: float = field(default_factory=time.monotonic)
 
@@ -90,7 +93,10 @@ class JobContext:
         if not force and now - self._last_report < PROGRESS_INTERVAL_S:
             return False
         self._last_report = now
-        return self.ledger.report_progress(self.job_id, self.claim.token, progress)
+        published = self.ledger.report_progress(self.job_id, self.claim.token, progress)
+        if published and self.on_report is not None:
+            self.on_report(progress)
+        return published
 
 
 def expect(message: Message, kind: type[M]) -> M:

@@ -31,7 +31,7 @@ from jobsentinel.contract.errors import (
 )
 from jobsentinel.ledger import Claim, Ledger, Refused
 from jobsentinel.settings import Settings
-from jobsentinel_workers.jobs.context import Answer, JobContext
+from jobsentinel_workers.jobs.context import Answer, JobContext, OnReport
 from jobsentinel_workers.jobs.leases import LeaseKeeper
 from jobsentinel_workers.store import Database, dead_letters, results
 
@@ -68,8 +68,12 @@ class JobRunner:
     handlers: Mapping[str, Handler]
     owner: str
 
-    def run(self, job_id: str) -> bytes:
+    def run(self, job_id: str, on_report: OnReport | None = None) -> bytes:
         """Work on a job until it is closed, and return its answer as msgpack.
+
+        Args:
+            job_id: of a job in the ledger.
+            on_report: hears what a long job reports of its progress.
 
         Raises:
             NothingToDo: there is no work, or it was put back for another attempt.
@@ -90,6 +94,7 @@ class JobRunner:
         if isinstance(claim, Refused):
             return self._refused(job_id, claim.state)
         with self.leases.hold(claim) as context:
+            context.on_report = on_report
             return self._guarded(context)
 
     def _refused(self, job_id: str, state: str) -> bytes:

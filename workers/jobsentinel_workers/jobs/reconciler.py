@@ -10,19 +10,21 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable
-from typing import Any, Final
 
 from jobsentinel.contract.errors import QueueUnavailable
 from jobsentinel.contract.tasks import QUEUES
-from jobsentinel.ledger import DeadJob, Ledger, digest_of
+from jobsentinel.ledger import DeadJob, Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.audit import AuditLog
+from jobsentinel_workers.jobs.run_rows import RunRows
 from jobsentinel_workers.store import Database, dead_letters, runs
+from jobsentinel_workers.store.datasets import remove_stale_uploads
 
 logger = logging.getLogger(__name__)
 
-OPEN_STATES: Final[tuple[runs.RunState, ...]] = ("queued", "running", "checkpointing")
+TIDY_INTERVAL_S = 3600.0
 
 
 class Reconciler:
@@ -40,11 +42,12 @@ class Reconciler:
         self._settings = settings
         self._ledger = ledger
         self._database = database
-        self._audit = AuditLog(settings)
+        self._run_rows = RunRows(ledger, database, AuditLog(settings))
         self._owner = owner
         self._on_emptied = on_emptied
         self._epoch: str | None = None
         self._depths: dict[str, int] = {}
+        self._tidy_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -86,6 +89,18 @@ class Reconciler:
             )
         for job in self._ledger.dead_jobs():
             self._bury(job)
+        self._run_rows.follow()
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove uploads of datasets that nobody went on with, now and then."""
+        if time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + TIDY_INTERVAL_S
+        with self._database.begin() as connection:
+            removed = remove_stale_uploads(connection)
+        if removed:
+            logger.info("reconciler.uploads_removed count=%d", removed)
 
     def _look_at_epoch(self) -> None:
         """Say what is gone when the server was emptied, by a failover or by hand."""
@@ -103,7 +118,7 @@ class Reconciler:
 
     def _open_runs(self) -> list[str]:
         with self._database.connect() as connection:
-            found = [run for state in OPEN_STATES for run in runs.find(connection, state=state)]
+            found = runs.find(connection, state=runs.OPEN_STATES)
         return [run.run_id for run in found]
 
     def _bury(self, job: DeadJob) -> None:
@@ -120,20 +135,6 @@ class Reconciler:
                 attempts=job.attempts,
                 versions=job.versions,
             )
-            run = runs.get(connection, job.job_id)
-            if run is not None and run.finished_at is None:
-                runs.finish(connection, job.job_id, "failed", error=job.error)
-                self._audit.record(connection, "run_failed", job.job_id, _about(job, run))
+            self._run_rows.give_up(connection, job)
         self._ledger.mark_buried(job, ttl_s=self._settings.result_ttl_s)
         logger.error("job.dead job_id=%s task=%s reason=%s", job.job_id, job.task, job.reason)
-
-
-def _about(job: DeadJob, run: runs.Run) -> dict[str, Any]:
-    """Return what the audit log says of a failed run: not its error, which may quote texts."""
-    return {
-        "task": job.task,
-        "model": run.config.get("name"),
-        "reason": job.reason,
-        "attempts": job.attempts,
-        "request_sha256": digest_of(job.payload) if job.payload else None,
-    }

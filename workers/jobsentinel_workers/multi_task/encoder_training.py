@@ -194,8 +194,9 @@ class EncoderTraining:
             self.best_step = self.at.step
         steps = self.at.step_of_epoch
         self.at.epoch, self.at.step_of_epoch = self.at.epoch + 1, 0
-        self._save()
+        # Told before it is kept: a run that is killed in between tells it again.
         on_progress(self._progress(steps) | {"validation_loss": loss})
+        self._save()
 
     def _validate(self, validation: LabelledRows) -> float:
         """Return the tasks' losses times the weights they were given.

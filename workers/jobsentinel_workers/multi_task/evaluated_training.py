@@ -221,6 +221,6 @@ class _Stages:
 
         def on_part(progress: Progress) -> None:
             fraction = (position + progress["fraction"]) / self.count
-            self._on_progress({**progress, "fraction": fraction})
+            self._on_progress({**progress, "fraction": fraction, "stage": float(position)})
 
         return on_part

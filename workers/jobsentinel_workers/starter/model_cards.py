@@ -61,10 +61,8 @@ EMSCAD alone (61 % of it here are frauds; `at_base_rate` reweights to 4.8 %).
 is agreement with labels that the first model helped to clean. `tf-idf` is a linear model over words
 and pairs of words, trained on the same rows. Category and match rest on occupations held out.
 The category has no
-words beside its head: they took the word "engineer" in any title for engineering. For the same
-reason the head that is shipped weighs the title's part of the embedding with zeros; its results
-are of the recipe without it. With it, 189 instead of 176 of the demo's 257 postings got their
-category, but plain software titles became engineering.
+words beside its head, and does not read the title by itself: with either, the word "engineer" in
+any title meant engineering.
 `make eval-scoring` prints these with their intervals.
 
 {_table(metrics)}

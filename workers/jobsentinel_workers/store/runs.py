@@ -2,12 +2,13 @@
 
     queued -> running <-> checkpointing -> done | failed | cancelled
 
-A run goes back to ``queued`` when its worker gives it to another, or when it failed and is retried.
+A run goes back to ``queued`` when its worker gives it to another or was killed, and, with its
+error, when an attempt failed and another follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -37,6 +38,8 @@ _NEXT: Final[Mapping[str, frozenset[str]]] = {
     "cancelled": frozenset(),
 }
 _FINAL: Final = frozenset(("done", "failed", "cancelled"))
+OPEN_STATES: Final[tuple[RunState, ...]] = ("queued", "running", "checkpointing")
+"""The states of a run that is not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,16 @@ def create(
     return bool(insert_new(connection, runs, [row]))
 
 
-def reopen(connection: Connection, run_id: str, *, fencing_token: int) -> Run:
+def reopen(
+    connection: Connection,
+    run_id: str,
+    *,
+    fencing_token: int,
+    config: Mapping[str, Any] | None = None,
+) -> Run:
     """Let a run that was queued, broke off, failed or was cancelled go on; its steps are kept.
+
+    A run that was entered while it waited gets its ``config`` only now.
 
     Raises:
         InvalidInput: no such run, or it is done.
@@ -105,6 +116,8 @@ def reopen(connection: Connection, run_id: str, *, fencing_token: int) -> Run:
         "fencing_token": token,
         "updated_at": utc_now(),
     }
+    if config is not None:
+        values["config"] = checked_json("config", dict(config))
     connection.execute(update_table(runs).where(runs.c.run_id == run_id).values(**values))
     return _get_known(connection, run_id)
 
@@ -118,9 +131,12 @@ def progress(
     total_steps: int | None = None,
     loss: float | None = None,
     metrics: Mapping[str, Any] | None = None,
+    error: str | None = None,
     fencing_token: int | None = None,
 ) -> Run:
     """Report where a run stands; what is not given stays, and metrics join the earlier ones.
+
+    An ``error`` is that of an attempt which another one follows.
 
     Raises:
         InvalidInput: no such run, a state that cannot follow the present one, or a loss that is
@@ -129,7 +145,7 @@ def progress(
     """
     if loss is not None:
         checked_number("loss", loss)
-    news = {"step": step, "total_steps": total_steps, "loss": loss}
+    news = {"step": step, "total_steps": total_steps, "loss": loss, "error": _storable(error)}
     return _update(
         connection, run_id, state=state, news=news, metrics=metrics, fencing_token=fencing_token
     )
@@ -160,7 +176,7 @@ def finish(
     news = {
         "model_name": None if model_name is None else checked_text("model_name", model_name),
         "model_version": model_version,
-        "error": None if error is None else storable_text(error),
+        "error": _storable(error),
     }
     return _update(
         connection, run_id, state=state, news=news, metrics=metrics, fencing_token=fencing_token
@@ -176,14 +192,15 @@ def get(connection: Connection, run_id: str) -> Run | None:
 def find(
     connection: Connection,
     *,
-    state: RunState | None = None,
+    state: RunState | Sequence[RunState] | None = None,
     task: str | None = None,
     limit: int = 100,
 ) -> list[Run]:
-    """Return runs, newest first."""
+    """Return runs, newest first; several states are alternatives."""
     chosen = select(runs)
     if state is not None:
-        chosen = chosen.where(runs.c.state == state)
+        states = [state] if isinstance(state, str) else list(state)
+        chosen = chosen.where(runs.c.state.in_(states))
     if task is not None:
         chosen = chosen.where(runs.c.task == task)
     newest = chosen.order_by(runs.c.created_at.desc(), runs.c.run_id).limit(limit)
@@ -215,6 +232,10 @@ def _get_known(connection: Connection, run_id: str) -> Run:
     if run is None:
         raise InvalidInput("run_id", f"there is no run {run_id!r}")
     return run
+
+
+def _storable(error: str | None) -> str | None:
+    return None if error is None else storable_text(error)
 
 
 def _checked_token(run: Run, token: int | None) -> int:

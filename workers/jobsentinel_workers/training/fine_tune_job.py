@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jobsentinel.contract.limits import MIN_TRAINING_ROWS
 from jobsentinel_workers.fine_tuning import (
+    FineTuned,
     FineTunedBERT,
     FineTuningConfig,
-    FineTuningTrainer,
     JobMatchingDataset,
     TrainingMetrics,
+    train_fine_tuned,
 )
 from jobsentinel_workers.fine_tuning.progress import OnProgress, ShouldStop
 from jobsentinel_workers.gate import (
@@ -26,7 +28,14 @@ from jobsentinel_workers.gate import (
     measure_latency,
     split_frozen,
 )
-from jobsentinel_workers.gate.own_models import inputs_of, judge_own_models
+from jobsentinel_workers.gate.forgetting import write_changes
+from jobsentinel_workers.gate.own_models import (
+    OwnModel,
+    answering,
+    inputs_of,
+    judge_own_models,
+    load_own_model,
+)
 from jobsentinel_workers.multi_task.near_duplicates import near_duplicate_groups
 from jobsentinel_workers.registry import ModelVersion
 from jobsentinel_workers.training.registering import identity
@@ -46,6 +55,10 @@ class FineTuneJob:
         policy: of the gate.
         judged_before: keys of rows that must never train.
         folder: of the run.
+        start: the version whose encoder training starts from; None takes the config's.
+        unlabelled: texts that the encoder reads first where the config says so.
+        new: so many of the first rows are new, beside others that are replayed; None otherwise.
+        about_rows: what to write down of where they come from.
     """
 
     name: str
@@ -54,6 +67,10 @@ class FineTuneJob:
     policy: GatePolicy
     judged_before: frozenset[str]
     folder: Path
+    start: ModelVersion | None = None
+    unlabelled: Sequence[str] = ()
+    new: int | None = None
+    about_rows: Mapping[str, Any] = field(default_factory=dict)
 
     def train(self, on_progress: OnProgress, should_stop: ShouldStop) -> Trained:
         """Train on the rows that are not frozen.
@@ -63,31 +80,45 @@ class FineTuneJob:
             TrainingInterrupted: ``should_stop`` said so.
         """
         learnt, frozen = self._split()
-        model = FineTunedBERT(self.config)
-        trainer = FineTuningTrainer(
-            model,
-            self.config,
+        start = self._start()
+        fine_tuned = train_fine_tuned(
+            self._config(),
+            learnt,
             run_directory=self.folder,
             on_progress=on_progress,
             should_stop=should_stop,
+            unlabelled=self.unlabelled,
+            encoder=None if start is None else start.encoder,
         )
-        metrics = _flat(trainer.train(learnt))
+        if start is not None and start.encoder_changed:
+            _keep_whole_encoder(fine_tuned)
 
         def judge(folder: Path, champion: ModelVersion | None) -> Verdict:
             return self._judge(folder, champion, frozen)
 
         return Trained(
-            kind=self.config.task,
-            save=model.save,
-            metrics=metrics,
+            kind=fine_tuned.kind,
+            save=fine_tuned.save,
+            metrics=_flat(fine_tuned.metrics),
             lineage={
-                "base": model.encoder.model_id,
+                "base": fine_tuned.base if self.start is None else identity(self.start),
                 "data_sha256": self.rows.sha256,
                 "method": self.config.method,
+                **self.about_rows,
             },
             judge=judge,
             frozen=frozen.keys,
         )
+
+    def _config(self) -> FineTuningConfig:
+        if self.config.task != "reranker" or self.start is None:
+            return self.config
+        return replace(self.config, base_encoder=str(self.start.path))
+
+    def _start(self) -> FineTunedBERT | None:
+        if self.start is None or self.config.task == "reranker":
+            return None
+        return FineTunedBERT.load(self.start.path, precision=self.config.precision)
 
     def _split(self) -> tuple[JobMatchingDataset, _Frozen]:
         """Return what trains and what judges; with too few rows to spare any, all train."""
@@ -97,48 +128,78 @@ class FineTuneJob:
         split = split_frozen(texts, groups, FROZEN_SHARE, self.name, judged_before=before)
         learnt = _part(self.rows, split.training)
         if len(learnt) < MIN_TRAINING_ROWS or _different(learnt) < min(2, _different(self.rows)):
-            return self.rows, _Frozen(_part(self.rows, ()), [], frozenset())
-        frozen = _part(self.rows, split.frozen)
-        return learnt, _Frozen(frozen, [groups[n] for n in split.frozen], split.keys)
+            return self.rows, _Frozen(_part(self.rows, ()), [], [], frozenset())
+        return learnt, _Frozen(
+            _part(self.rows, split.frozen),
+            [groups[n] for n in split.frozen],
+            [self.new is not None and n < self.new for n in split.frozen],
+            split.keys,
+        )
 
     def _judge(self, folder: Path, champion: ModelVersion | None, frozen: _Frozen) -> Verdict:
-        paths = [folder] if champion is None else [folder, champion.path]
-        models = [FineTunedBERT.load(path, precision=self.config.precision) for path in paths]
-        names = [f"{self.name}@new", *([] if champion is None else [identity(champion)])]
-        contenders = self._contenders(names, models, frozen.rows)
-        latency = None
+        new = load_own_model(self.config.task, folder, self.config.precision)
+        models, latency = [new], None
+        names = [f"{self.name}@new"]
         if champion is not None:
-            new, old = (model.predict_batch for model in models)
+            old = load_own_model(self.config.task, champion.path, self.config.precision)
             texts = inputs_of(frozen.rows)[:TIMED_TEXTS] or inputs_of(self.rows)[:1]
-            latency = measure_latency(old, new, texts)
-        return decide(
+            latency = measure_latency(answering(old), answering(new), texts)
+            models.append(old)
+            names.append(identity(champion))
+        contenders = self._contenders(names, models, frozen.rows)
+        task = next(iter(contenders[0].tasks))
+        verdict = decide(
             contenders[0],
             contenders[1] if champion is not None else None,
-            trained=[self.config.task],
+            trained=[task],
             latency=latency,
             date=datetime.now(UTC).date().isoformat(),
             policy=self.policy,
-            groups={self.config.task: np.array(frozen.groups, dtype=np.int64)},
+            groups={task: np.array(frozen.groups[: contenders[0].judged[task].rows])}
+            if contenders[0].judged
+            else None,
         )
+        if self.new is None or champion is None:
+            return verdict
+        changes = self._changes(models, frozen)
+        return replace(verdict, reasons=(*verdict.reasons, *changes))
 
     def _contenders(
-        self, names: Sequence[str], models: Sequence[FineTunedBERT], rows: JobMatchingDataset
+        self, names: Sequence[str], models: Sequence[OwnModel], rows: JobMatchingDataset
     ) -> list[Contender]:
-        task = self.config.task
         if not len(rows):
-            return [Contender(name, {}, [task]) for name in names]
+            return [Contender(name, {}, [self.config.task]) for name in names]
         judged = judge_own_models(models, rows)
         return [
-            Contender(name, {task: one}, [task]) for name, one in zip(names, judged, strict=True)
+            Contender(name, {one.task.name: one}, [one.task.name])
+            for name, one in zip(names, judged, strict=True)
         ]
+
+    def _changes(self, models: Sequence[OwnModel], frozen: _Frozen) -> list[str]:
+        """Return what the training brought on new rows, and what it cost on those known before."""
+        found = []
+        for is_new, name in ((False, "rows known before"), (True, "new rows")):
+            positions = [n for n, its in enumerate(frozen.is_new) if its is is_new]
+            both = self._contenders(["", ""], models, _part(frozen.rows, positions))
+            found += write_changes(both[0], both[1], name, self.policy)
+        return found
+
+
+def _keep_whole_encoder(fine_tuned: FineTuned) -> None:
+    """Let the model be saved with all of its encoder: a version must not lean on another one."""
+    model = fine_tuned.model
+    if isinstance(model, FineTunedBERT):
+        model.adapter = None
+        model.note_encoder_change()
 
 
 @dataclass(frozen=True, slots=True)
 class _Frozen:
-    """Rows that judge, for each its group of near-duplicates, and their keys."""
+    """Rows that judge, for each its group of near-duplicates and whether it is new, and keys."""
 
     rows: JobMatchingDataset
     groups: list[int]
+    is_new: list[bool]
     keys: frozenset[str]
 
 

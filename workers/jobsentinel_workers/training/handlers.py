@@ -18,7 +18,6 @@ from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.audit import Event
 from jobsentinel_workers.fine_tuning import (
-    FineTuningConfig,
     JobMatchingDataset,
     TrainingInterrupted,
 )
@@ -26,13 +25,24 @@ from jobsentinel_workers.gate import GatePolicy
 from jobsentinel_workers.inference.handlers import limit_threads
 from jobsentinel_workers.jobs.context import Answer, JobContext, expect
 from jobsentinel_workers.jobs.lifecycle import Handler
-from jobsentinel_workers.models_in_service import BUILTIN_MODELS, models_generation, open_registry
+from jobsentinel_workers.models_in_service import (
+    RERANKER,
+    SCORING,
+    models_generation,
+    open_registry,
+)
 from jobsentinel_workers.multi_task import TrainingStopped
 from jobsentinel_workers.registry import ModelRegistry
 from jobsentinel_workers.store import Database, runs
 from jobsentinel_workers.training.fine_tune_job import FineTuneJob
+from jobsentinel_workers.training.fine_tune_options import (
+    config_of,
+    fine_tune_material,
+    policy_of,
+    start_of,
+)
 from jobsentinel_workers.training.multi_task_job import MultiTaskJob, tasks_of
-from jobsentinel_workers.training.multi_task_rows import multi_task_rows
+from jobsentinel_workers.training.multi_task_rows import multi_task_material, to_example
 from jobsentinel_workers.training.registering import (
     Request,
     champion_of,
@@ -67,7 +77,10 @@ class TrainingHandlers:
     def fine_tune(self, message: Message, context: JobContext) -> Answer:
         """Train a model of the user's own on the rows sent."""
         request = expect(message, FineTuneRequest)
-        if request.name in BUILTIN_MODELS:
+        if (request.name == RERANKER) != (request.task == RERANKER):
+            problem = f"must be {RERANKER!r} for the task {RERANKER}, and for no other"
+            raise InvalidInput("name", problem)
+        if request.name == SCORING:
             raise InvalidInput("name", f"{request.name!r} is built in; choose another")
         return self._train("fine_tune", request, context, self._fine_tune)
 
@@ -150,41 +163,33 @@ class TrainingHandlers:
 
     def _fine_tune(self, request: FineTuneRequest, run: TrainingRun) -> Trained:
         champion = champion_of(self._registry, request.name)
-        if champion is not None and champion.kind != request.task:
-            problem = f"is {request.task}, but {request.name!r} serves as {champion.kind}"
-            raise InvalidInput("task", f"{problem}; choose another name")
-        encoder_path = self._settings.encoder_path
-        config = FineTuningConfig(
-            task=request.task,
-            method=request.method,
-            epochs=request.epochs,
-            batch_size=request.batch_size,
-            learning_rate=request.learning_rate,
-            max_tokens=request.max_tokens,
-            seed=request.seed,
-            base_encoder=None if encoder_path is None else str(encoder_path),
-            precision=self._settings.precision,
-        )
-        rows = [row.model_dump() for row in request.rows or ()]
+        material = fine_tune_material(self._database, request, champion)
         job = FineTuneJob(
             name=request.name,
-            config=config,
-            rows=JobMatchingDataset.from_rows(rows, request.task),
-            policy=GatePolicy.from_json(request.gate),
+            config=config_of(request, self._settings),
+            rows=JobMatchingDataset.from_rows(material.rows, request.task),
+            policy=GatePolicy.from_json(policy_of(request)),
             judged_before=judged_before(self._registry, request.name),
             folder=run.folder,
+            start=start_of(request, champion),
+            unlabelled=request.unlabelled,
+            new=material.new,
+            about_rows=material.lineage,
         )
         return job.train(run.reporter(asdict), run.should_stop)
 
     def _train_multi_task(self, request: TrainMultiTaskRequest, run: TrainingRun) -> Trained:
         base = self._registry.get(request.name)
+        material = multi_task_material(self._database, request, base, tasks_of(base, request))
         job = MultiTaskJob(
             request=request,
             base=base,
-            rows=multi_task_rows(self._database, request, tasks_of(base, request)),
+            rows=[to_example(row) for row in material.rows],
             precision=self._settings.precision,
             judged_before=judged_before(self._registry, request.name),
             folder=run.folder,
+            new=material.new,
+            about_rows=material.lineage,
         )
         return job.train(run.reporter(dict), run.should_stop)
 

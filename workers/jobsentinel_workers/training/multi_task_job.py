@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jobsentinel.contract.base import dump
 from jobsentinel.contract.training_requests import TrainMultiTaskRequest
 from jobsentinel_workers.gate import GatePolicy, Verdict, decide, measure_latency
+from jobsentinel_workers.gate.forgetting import write_changes
 from jobsentinel_workers.gate.frozen_rows import FrozenSplit, split_frozen
 from jobsentinel_workers.gate.scoring_models import (
     groups_of_tasks,
@@ -49,6 +51,8 @@ class MultiTaskJob:
         request: what to train and how.
         base: the version that training starts from.
         rows: all that is known, also what will only judge.
+        new: so many of the first rows are new, beside others that are replayed; None otherwise.
+        about_rows: what to write down of where they come from.
         precision: the setting of this process.
         judged_before: keys of rows that must never train.
         folder: of the run.
@@ -60,6 +64,8 @@ class MultiTaskJob:
     precision: str
     judged_before: frozenset[str]
     folder: Path
+    new: int | None = None
+    about_rows: Mapping[str, Any] = field(default_factory=dict)
 
     def train(self, on_progress: OnProgress, should_stop: ShouldStop) -> Trained:
         """Train on the rows that are not frozen.
@@ -72,7 +78,11 @@ class MultiTaskJob:
         to_targets(self.rows, tasks_of(self.base, self.request))
         groups = near_duplicate_groups([row.text for row in self.rows])
         split = self._split(groups)
-        frozen = _Frozen([self.rows[n] for n in split.frozen], [groups[n] for n in split.frozen])
+        frozen = _Frozen(
+            [self.rows[n] for n in split.frozen],
+            [groups[n] for n in split.frozen],
+            [self.new is not None and n < self.new for n in split.frozen],
+        )
         trained = train_and_evaluate(
             self._make_model,
             lambda model, folder, hears: self._make_trainer(model, folder, hears, should_stop),
@@ -101,6 +111,7 @@ class MultiTaskJob:
                 "base": identity(self.base),
                 "data_sha256": digest(self.rows),
                 "method": self.request.method,
+                **self.about_rows,
             },
             judge=judge,
             frozen=split.keys,
@@ -157,7 +168,7 @@ class MultiTaskJob:
             old = MultiTaskBERT.load(champion.path, precision=self.precision)
             beside = judge_scoring_model(old, identity(champion), frozen.rows, tasks)
             latency = measure_latency(_answers(old), _answers(new), frozen.texts_to_time())
-        return decide(
+        verdict = decide(
             judge_scoring_model(new, challenger, frozen.rows, tasks),
             beside,
             trained=taught_tasks(tasks, trained.metrics),
@@ -166,18 +177,35 @@ class MultiTaskJob:
             policy=policy,
             groups=groups_of_tasks(frozen.rows, frozen.groups, tasks),
         )
+        if self.new is None or champion is None:
+            return verdict
+        changes = _changes(new, old, frozen, policy)
+        return replace(verdict, reasons=(*verdict.reasons, *changes))
 
 
 @dataclass(frozen=True, slots=True)
 class _Frozen:
-    """Rows that judge, and for each its group of near-duplicates."""
+    """Rows that judge, and for each its group of near-duplicates and whether it is new."""
 
     rows: list[MultiTaskExample]
     groups: list[int]
+    is_new: list[bool]
 
     def texts_to_time(self) -> list[str]:
         """Return some of the texts; where none is frozen, one that does in their stead."""
         return [row.text for row in self.rows[:TIMED_TEXTS]] or ["Registered nurse, night shift"]
+
+
+def _changes(
+    new: MultiTaskBERT, old: MultiTaskBERT, frozen: _Frozen, policy: GatePolicy
+) -> list[str]:
+    """Return what the training brought on new rows, and what it cost on those known before."""
+    found = []
+    for is_new, name in ((False, "rows known before"), (True, "new rows")):
+        rows = [row for row, its in zip(frozen.rows, frozen.is_new, strict=True) if its is is_new]
+        both = [judge_scoring_model(model, "", rows, new.tasks) for model in (new, old)]
+        found += write_changes(both[0], both[1], name, policy)
+    return found
 
 
 def tasks_of(version: ModelVersion, request: TrainMultiTaskRequest) -> dict[str, Task]:
