@@ -11,6 +11,7 @@ step that names it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -22,9 +23,10 @@ from typing import Any, Final
 from uuid import uuid4
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
-from jobsentinel.contract.errors import ConfigurationError, ModelCorrupted
+from jobsentinel.contract.errors import ConfigurationError, ModelCorrupted, StoreUnavailable
 from jobsentinel_workers.registry.durable_files import (
     discard_folder,
     encode_json,
@@ -81,7 +83,11 @@ class CheckpointFolder:
             )
 
     def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint durably and remove those that are no longer needed."""
+        """Write a checkpoint durably and remove those that are no longer needed.
+
+        Raises:
+            StoreUnavailable: the disk is full; the checkpoints that are there stay.
+        """
         groups: dict[str, Tensors] = {
             "weights.safetensors": checkpoint.weights,
             "optimiser.safetensors": checkpoint.optimiser,
@@ -144,14 +150,17 @@ class CheckpointFolder:
 
     def _publish(self, name: str, groups: Mapping[str, Tensors], state: Mapping[str, Any]) -> Path:
         staged = self.root / f".{uuid4().hex}"
-        staged.mkdir()
-        for file, tensors in groups.items():
-            save_file(dict(tensors), staged / file)
-        hashes = {file: _hash(staged / file) for file in groups}
-        sealed = {**state, "sha256": hashes}
-        (staged / STATE_FILE).write_bytes(encode_json(sealed | {"seal": _seal(sealed)}))
-        discard_folder(self.root / name)
-        publish_folder(staged, self.root / name)
+        try:
+            _write(staged, groups, state)
+            discard_folder(self.root / name)
+            publish_folder(staged, self.root / name)
+        except (OSError, SafetensorError) as error:
+            # What is half-written takes room that the others need.
+            shutil.rmtree(staged, ignore_errors=True)
+            if _is_full(error):
+                problem = f"no room for a checkpoint in {self.root}; the one before is kept"
+                raise StoreUnavailable(problem) from error
+            raise
         return self.root / name
 
     def _prune(self) -> None:
@@ -162,6 +171,22 @@ class CheckpointFolder:
         for folder in self.root.glob("best-*"):
             if folder.name not in named:
                 discard_folder(folder)
+
+
+def _write(staged: Path, groups: Mapping[str, Tensors], state: Mapping[str, Any]) -> None:
+    staged.mkdir()
+    for file, tensors in groups.items():
+        save_file(dict(tensors), staged / file)
+    hashes = {file: _hash(staged / file) for file in groups}
+    sealed = {**state, "sha256": hashes}
+    (staged / STATE_FILE).write_bytes(encode_json(sealed | {"seal": _seal(sealed)}))
+
+
+def _is_full(error: OSError | SafetensorError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    # The library tells the number in words only.
+    return f"os error {errno.ENOSPC}" in str(error) or f"os error {errno.EDQUOT}" in str(error)
 
 
 def _step_name(state: Mapping[str, Any]) -> str:
