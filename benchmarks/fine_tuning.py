@@ -10,11 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
-import json
-import resource
-import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,7 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import fine_tuning_speed
 from benchmarks.measure import Row
+from benchmarks.single_function_titles import read_titles, split_titles
 from jobsentinel_workers.encoders import TextEncoder
 from jobsentinel_workers.fine_tuning import (
     FineTunedBERT,
@@ -35,12 +33,9 @@ from jobsentinel_workers.fine_tuning import (
 from jobsentinel_workers.fine_tuning.metrics import similarity_metrics
 from jobsentinel_workers.reranking import CrossEncoderReranker
 
-FUNCTIONS = 10
-TEST_SHARE = 0.2
 FEW_A_CLASS = 8
 UNLABELLED = 5_000
 ADAPTED_ROWS = 1_000
-TIMED_ROWS = 1_000
 RESAMPLES = 2_000
 MAX_TOKENS = 128
 
@@ -79,7 +74,7 @@ def _stsb_reranker(
 
 def titles(data: Path, limit: int) -> list[Row]:
     """Return the share of held-out titles whose function is right, and the gains' intervals."""
-    learnt, held_out = _split_titles(_read_titles(data, limit))
+    learnt, held_out = split_titles(read_titles(data, limit))
     right = {"words": _words_are_right(learnt, held_out)}
     for method in ("head", "top2", "full", "lora"):
         right[method] = _are_right({"method": method}, learnt, held_out)
@@ -91,8 +86,8 @@ def titles(data: Path, limit: int) -> list[Row]:
 
 def recipes(data: Path, limit: int) -> list[Row]:
     """Return what each recipe adds to the same training without it."""
-    everything = _read_titles(data, limit)
-    learnt, held_out = _split_titles(everything)
+    everything = read_titles(data, limit)
+    learnt, held_out = split_titles(everything)
     few, some = _few_of_each(learnt), learnt[:ADAPTED_ROWS]
     texts = [row["text"] for row in learnt][:UNLABELLED]
     head = _are_right({"method": "head"}, few, held_out)
@@ -108,25 +103,11 @@ def recipes(data: Path, limit: int) -> list[Row]:
     return rows
 
 
-def footprint(data: Path, limit: int) -> list[Row]:
-    """Return time and peak memory of an epoch of ``full`` beside the library's own trainer."""
-    found = {side: _measure_in_child(data, limit, side) for side in ("ours", "library")}
-    ours, library = found["ours"], found["library"]
-    count = int(ours["rows"])
-    return [
-        Row(f"full, {count:,} titles, one epoch", ours["seconds"], "s"),
-        Row("the same by transformers' Trainer, defaults", library["seconds"], "s"),
-        Row("times as fast", library["seconds"] / ours["seconds"], "x"),
-        Row("full, peak memory", ours["peak_mb"], "MB"),
-        Row("the same by transformers' Trainer, defaults", library["peak_mb"], "MB"),
-    ]
-
-
 PARTS: dict[str, Callable[[Path, int], list[Row]]] = {
     "stsb": stsb,
     "titles": titles,
     "recipes": recipes,
-    "footprint": footprint,
+    "speed": fine_tuning_speed.run,
 }
 
 
@@ -143,29 +124,6 @@ def _read_stsb(data: Path, part: str, limit: int) -> list[dict[str, Any]]:
             {"text_a": line[5], "text_b": line[6], "score": float(line[4]) / 5} for line in lines
         ]
     return rows[:limit]
-
-
-def _read_titles(data: Path, limit: int) -> list[dict[str, str]]:
-    """Return each title once, with its function where it has one of the most frequent ten."""
-    with gzip.open(data / "linkedin_titles.csv.gz", "rt", encoding="utf-8", newline="") as stream:
-        found = {row["title"].casefold(): row for row in csv.DictReader(stream)}
-    single = [
-        row for row in found.values() if row["job_functions"] and "|" not in row["job_functions"]
-    ]
-    counted = Counter(row["job_functions"] for row in single).most_common(FUNCTIONS)
-    kept = {name for name, _ in counted}
-    rows = [
-        {"text": row["title"], "label": row["job_functions"]}
-        for row in single
-        if row["job_functions"] in kept and row["title"].strip()
-    ]
-    order = np.random.default_rng(0).permutation(len(rows))
-    return [rows[at] for at in order[:limit]]
-
-
-def _split_titles(rows: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    cut = int(TEST_SHARE * len(rows))
-    return rows[cut:], rows[:cut]
 
 
 def _few_of_each(rows: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -245,73 +203,13 @@ def _spearman(truth: NDArray[Any], answers: NDArray[Any]) -> float:
     return float("nan") if found is None else found
 
 
-def _measure_in_child(data: Path, limit: int, side: str) -> dict[str, float]:
-    """Measure one side in a process of its own, so that memory is its alone."""
-    command = [sys.executable, "-m", "benchmarks.fine_tuning", "--data", str(data)]
-    command += ["--rows", str(limit), "--side", side]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def _measure(data: Path, limit: int, side: str) -> dict[str, float]:
-    rows = _read_titles(data, limit)[:TIMED_ROWS]
-    work = {"ours": _train_ours, "library": _train_library}[side]
-    seconds = work(rows)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    return {"rows": len(rows), "seconds": seconds, "peak_mb": peak_mb}
-
-
-def _train_ours(rows: list[dict[str, str]]) -> float:
-    config = FineTuningConfig(method="full", epochs=1, batch_size=8, precision="fp32")
-    started = time.perf_counter()
-    # A few rows judge, since the library's defaults judge by none.
-    train_fine_tuned(config, _set(rows), validation=_set(rows[:16]))
-    return time.perf_counter() - started
-
-
-def _train_library(rows: list[dict[str, str]]) -> float:
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        Trainer,
-        TrainingArguments,
-    )
-
-    from jobsentinel_workers.encoders import packaged_model_path
-
-    folder = str(packaged_model_path())
-    labels = sorted({row["label"] for row in rows})
-    started = time.perf_counter()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    encoded = tokenizer(
-        [row["text"] for row in rows], padding="max_length", truncation=True, max_length=MAX_TOKENS
-    )
-    examples = [
-        {name: values[at] for name, values in encoded.items()}
-        | {"labels": labels.index(row["label"])}
-        for at, row in enumerate(rows)
-    ]
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(labels))
-    with TemporaryDirectory() as output:
-        options = TrainingArguments(
-            output_dir=output, num_train_epochs=1, report_to="none", disable_tqdm=True
-        )
-        Trainer(model=model, args=options, train_dataset=examples).train()
-    return time.perf_counter() - started
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the rows of the parts asked for, or one side's measurement as JSON."""
+    """Print the rows of the parts asked for."""
     parser = argparse.ArgumentParser(prog="benchmarks.fine_tuning", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--part", choices=PARTS)
     parser.add_argument("--rows", type=int, default=sys.maxsize)
-    parser.add_argument("--side", choices=("ours", "library"))
     options = parser.parse_args(arguments)
-    if options.side:
-        print(json.dumps(_measure(options.data, options.rows, options.side)))
-        return 0
     parts = [PARTS[options.part]] if options.part else list(PARTS.values())
     for part in parts:
         for row in part(options.data, options.rows):
