@@ -263,7 +263,7 @@ def test_celerys_own_view_of_a_failure_and_of_nothing(fleet: Fleet, client: Prod
                 "reranker",
                 [{"text": f"t{n}", "label": str(n % 2)} for n in range(20)],
             ),
-            "built in",
+            "for no other",
         ),
         (lambda p: p.train_multi_task(name="ghost"), "ghost"),
     ],
