@@ -35,7 +35,7 @@ class WorkerFrozen(Scenario):
 
     name = "worker-freeze"
     title = "worker frozen past its lease"
-    quick = Size.quick(150, 1, work_ms=50.0, outage_s=3.5)
+    quick = Size.quick(150, 1, work_ms=200.0, outage_s=3.5)
     long = Size(1_500, 5, workers=3, work_ms=50.0, outage_s=7.0)
     shows: ClassVar = ("faults", "computed_twice")
 
