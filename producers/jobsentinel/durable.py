@@ -1,4 +1,4 @@
-"""Names in a folder that outlive a power cut."""
+"""What outlives a power cut."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 
-def flush_folder(folder: Path) -> None:
-    """Make the names in ``folder`` durable: what was renamed or created stays so."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Make the content of a file durable, or the names in a folder: what was renamed stays so."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

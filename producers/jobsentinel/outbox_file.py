@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from jobsentinel.contract.errors import OutboxUnavailable
-from jobsentinel.durable import flush_folder
+from jobsentinel.durable import flush
 
 if TYPE_CHECKING:
     import sqlite3
@@ -90,7 +90,7 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES)
         # SQLite does so with the file's own folder, which may be new.
-        flush_folder(path.parent.parent)
+        flush(path.parent.parent)
 
 
 def no_room(error: Exception) -> bool:

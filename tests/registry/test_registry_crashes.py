@@ -59,7 +59,7 @@ def registering(tmp_path: Path) -> str:
         ("staging", "_copy_file"),
         ("registration", "record_files"),
         ("model_folder", "publish_folder"),
-        ("durable_files", "flush_file"),
+        ("durable_files", "flush"),
     ],
 )
 def test_a_registration_killed_before_its_rename_leaves_no_version(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from jobsentinel.contract.errors import ConfigurationError
-from jobsentinel.durable import flush_folder
+from jobsentinel.durable import flush
 from jobsentinel.settings import Settings
 
 KEY_BYTES: Final = 32
@@ -69,7 +69,7 @@ def _make(path: Path) -> None:
         pass
     finally:
         temporary.unlink()
-    flush_folder(path.parent)
+    flush(path.parent)
 
 
 def _write_private(path: Path, content: bytes) -> None:

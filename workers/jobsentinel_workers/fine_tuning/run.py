@@ -29,8 +29,8 @@ from jobsentinel_workers.fine_tuning.summary import summarise
 from jobsentinel_workers.fine_tuning.training_data import TrainingData
 
 
-class TrainingRun:
-    """Takes a model through its epochs, from the beginning or from the last checkpoint."""
+class ModelRun:
+    """What the runs of a FineTunedBERT share, whoever drives the loop."""
 
     def __init__(
         self,
@@ -47,6 +47,13 @@ class TrainingRun:
         self._order = order
         self._checkpoints = checkpoints
         self._hooks = hooks
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        return training_arithmetic(self.config, self.model.encoder.device)
+
+
+class TrainingRun(ModelRun):
+    """Takes a model through its epochs, from the beginning or from the last checkpoint."""
 
     def complete(self) -> TrainingMetrics:
         """Train to the end and return what was achieved; the model has the best epoch's weights."""
@@ -112,9 +119,6 @@ class TrainingRun:
         with self._arithmetic():
             achieved = validation_metrics(self.model, self.data, self._validation_features)
         return summarise(self.config, self.data, self._keeper.state, achieved)
-
-    def _arithmetic(self) -> AbstractContextManager[object]:
-        return training_arithmetic(self.config, self.model.encoder.device)
 
 
 def plan_of(config: FineTuningConfig, batches_an_epoch: int) -> Plan:

@@ -16,8 +16,8 @@ from typing import IO, Final
 from uuid import uuid4
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel.durable import flush_folder
-from jobsentinel_workers.registry.durable_files import flush_file, walk
+from jobsentinel.durable import flush
+from jobsentinel_workers.registry.durable_files import walk
 from jobsentinel_workers.registry.manifest import MANIFEST_NAME, MAX_FILES, check_format
 
 MAX_BYTES: Final = 4 * 1024**3
@@ -33,11 +33,11 @@ def write_archive(folder: Path, target: Path) -> None:
     try:
         with temporary.open("xb") as stream:
             _write(folder, stream)
-        flush_file(temporary)
+        flush(temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    flush_folder(target.parent)
+    flush(target.parent)
 
 
 def _write(folder: Path, stream: IO[bytes]) -> None:

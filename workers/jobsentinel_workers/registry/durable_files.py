@@ -14,16 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from jobsentinel.durable import flush_folder
-
-
-def flush_file(path: Path) -> None:
-    """Make the content of ``path`` durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+from jobsentinel.durable import flush
 
 
 def encode_json(document: Any) -> bytes:
@@ -37,12 +28,12 @@ def replace_file(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         temporary.write_bytes(content)
-        flush_file(temporary)
+        flush(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    flush_folder(path.parent)
+    flush(path.parent)
 
 
 def publish_folder(staged: Path, destination: Path) -> None:
@@ -51,13 +42,10 @@ def publish_folder(staged: Path, destination: Path) -> None:
     Both must lie on one file system. Every file is flushed before the rename.
     """
     for path in walk(staged):
-        if path.is_dir():
-            flush_folder(path)
-        else:
-            flush_file(path)
-    flush_folder(staged)
+        flush(path)
+    flush(staged)
     staged.rename(destination)
-    flush_folder(destination.parent)
+    flush(destination.parent)
 
 
 def discard_folder(folder: Path) -> None:

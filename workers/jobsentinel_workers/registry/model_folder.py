@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from jobsentinel.contract.errors import ModelCorrupted, ModelUnavailable
-from jobsentinel.durable import flush_folder
+from jobsentinel.durable import flush
 from jobsentinel_workers.registry.aliases import Aliases, read_aliases, write_aliases
 from jobsentinel_workers.registry.durable_files import publish_folder
 from jobsentinel_workers.registry.history import (
@@ -112,7 +112,7 @@ class ModelFolder:
         if not self.versions_path.is_dir():
             self.versions_path.mkdir(parents=True, exist_ok=True)
             for folder in (self.path, self.path.parent, self.path.parent.parent):
-                flush_folder(folder)
+                flush(folder)
 
     def publish(self, staged: Path, manifest: Manifest) -> None:
         """Complete ``staged`` with its manifest and give it its version number."""

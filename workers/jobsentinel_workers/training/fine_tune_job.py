@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,7 @@ from jobsentinel_workers.gate import (
     Verdict,
     decide,
     measure_latency,
-    split_frozen,
 )
-from jobsentinel_workers.gate.forgetting import write_changes
 from jobsentinel_workers.gate.own_models import (
     OwnModel,
     answering,
@@ -36,12 +33,10 @@ from jobsentinel_workers.gate.own_models import (
     judge_own_models,
     load_own_model,
 )
-from jobsentinel_workers.multi_task.near_duplicates import near_duplicate_groups
 from jobsentinel_workers.registry import ModelVersion
+from jobsentinel_workers.training.frozen_part import FrozenPart, freeze, today
 from jobsentinel_workers.training.registering import identity
 from jobsentinel_workers.training.trained import TIMED_TEXTS, Trained
-
-FROZEN_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,40 +115,38 @@ class FineTuneJob:
             return None
         return FineTunedBERT.load(self.start.path, precision=self.config.precision)
 
-    def _split(self) -> tuple[JobMatchingDataset, _Frozen]:
+    def _split(self) -> tuple[JobMatchingDataset, FrozenPart]:
         """Return what trains and what judges; with too few rows to spare any, all train."""
         texts = ["\n".join(example.texts) for example in self.rows.examples]
-        groups = near_duplicate_groups(texts)
-        before = self.judged_before
-        split = split_frozen(texts, groups, FROZEN_SHARE, self.name, judged_before=before)
-        learnt = _part(self.rows, split.training)
+        training, frozen = freeze(texts, self.name, self.judged_before, self.new)
+        learnt = self._part(training)
         if len(learnt) < MIN_TRAINING_ROWS or _different(learnt) < min(2, _different(self.rows)):
-            return self.rows, _Frozen(_part(self.rows, ()), [], [], frozenset())
-        return learnt, _Frozen(
-            _part(self.rows, split.frozen),
-            [groups[n] for n in split.frozen],
-            [self.new is not None and n < self.new for n in split.frozen],
-            split.keys,
-        )
+            return self.rows, FrozenPart((), [], [], frozenset())
+        return learnt, frozen
 
-    def _judge(self, folder: Path, champion: ModelVersion | None, frozen: _Frozen) -> Verdict:
+    def _part(self, positions: Sequence[int]) -> JobMatchingDataset:
+        examples = self.rows.examples
+        return JobMatchingDataset(self.rows.task, tuple(examples[n] for n in positions))
+
+    def _judge(self, folder: Path, champion: ModelVersion | None, frozen: FrozenPart) -> Verdict:
+        rows = self._part(frozen.positions)
         new = load_own_model(self.config.task, folder, self.config.precision)
         models, latency = [new], None
         names = [f"{self.name}@new"]
         if champion is not None:
             old = load_own_model(self.config.task, champion.path, self.config.precision)
-            texts = inputs_of(frozen.rows)[:TIMED_TEXTS] or inputs_of(self.rows)[:1]
+            texts = inputs_of(rows)[:TIMED_TEXTS] or inputs_of(self.rows)[:1]
             latency = measure_latency(answering(old), answering(new), texts)
             models.append(old)
             names.append(identity(champion))
-        contenders = self._contenders(names, models, frozen.rows)
+        contenders = self._contenders(names, models, rows)
         task = next(iter(contenders[0].tasks))
         verdict = decide(
             contenders[0],
             contenders[1] if champion is not None else None,
             trained=[task],
             latency=latency,
-            date=datetime.now(UTC).date().isoformat(),
+            date=today(),
             policy=self.policy,
             groups={task: np.array(frozen.groups[: contenders[0].judged[task].rows])}
             if contenders[0].judged
@@ -161,8 +154,13 @@ class FineTuneJob:
         )
         if self.new is None or champion is None:
             return verdict
-        changes = self._changes(models, frozen)
-        return replace(verdict, reasons=(*verdict.reasons, *changes))
+
+        def judge_part(places: Sequence[int]) -> tuple[Contender, Contender]:
+            part = self._part([frozen.positions[place] for place in places])
+            challenger, other = self._contenders(names, models, part)
+            return challenger, other
+
+        return frozen.with_changes(verdict, judge_part, self.policy)
 
     def _contenders(
         self, names: Sequence[str], models: Sequence[OwnModel], rows: JobMatchingDataset
@@ -175,15 +173,6 @@ class FineTuneJob:
             for name, one in zip(names, judged, strict=True)
         ]
 
-    def _changes(self, models: Sequence[OwnModel], frozen: _Frozen) -> list[str]:
-        """Return what the training brought on new rows, and what it cost on those known before."""
-        found = []
-        for is_new, name in ((False, "rows known before"), (True, "new rows")):
-            positions = [n for n, its in enumerate(frozen.is_new) if its is is_new]
-            both = self._contenders(["", ""], models, _part(frozen.rows, positions))
-            found += write_changes(both[0], both[1], name, self.policy)
-        return found
-
 
 def _keep_whole_encoder(fine_tuned: FineTuned) -> None:
     """Let the model be saved with all of its encoder: a version must not lean on another one."""
@@ -191,20 +180,6 @@ def _keep_whole_encoder(fine_tuned: FineTuned) -> None:
     if isinstance(model, FineTunedBERT):
         model.adapter = None
         model.note_encoder_change()
-
-
-@dataclass(frozen=True, slots=True)
-class _Frozen:
-    """Rows that judge, for each its group of near-duplicates and whether it is new, and keys."""
-
-    rows: JobMatchingDataset
-    groups: list[int]
-    is_new: list[bool]
-    keys: frozenset[str]
-
-
-def _part(rows: JobMatchingDataset, positions: Sequence[int]) -> JobMatchingDataset:
-    return JobMatchingDataset(rows.task, tuple(rows.examples[n] for n in positions))
 
 
 def _different(rows: JobMatchingDataset) -> int:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from jobsentinel.contract.base import dump
 from jobsentinel.contract.training_requests import TrainMultiTaskRequest
-from jobsentinel_workers.gate import GatePolicy, Verdict, decide, measure_latency
-from jobsentinel_workers.gate.forgetting import write_changes
-from jobsentinel_workers.gate.frozen_rows import FrozenSplit, split_frozen
+from jobsentinel_workers.gate import Contender, GatePolicy, Verdict, decide, measure_latency
 from jobsentinel_workers.gate.scoring_models import (
     groups_of_tasks,
     judge_scoring_model,
@@ -30,15 +27,14 @@ from jobsentinel_workers.multi_task import (
 from jobsentinel_workers.multi_task.assessment.report import write_report
 from jobsentinel_workers.multi_task.assessment.table import to_table
 from jobsentinel_workers.multi_task.evaluated_training import (
-    TEST_SHARE,
     EvaluatedTraining,
     train_and_evaluate,
 )
 from jobsentinel_workers.multi_task.examples import to_targets
-from jobsentinel_workers.multi_task.near_duplicates import near_duplicate_groups
 from jobsentinel_workers.multi_task.run_control import OnProgress, ShouldStop
 from jobsentinel_workers.multi_task.storage import read_config
 from jobsentinel_workers.registry import ModelVersion
+from jobsentinel_workers.training.frozen_part import FrozenPart, freeze, today
 from jobsentinel_workers.training.registering import identity
 from jobsentinel_workers.training.trained import TIMED_TEXTS, Trained
 
@@ -76,24 +72,19 @@ class MultiTaskJob:
         """
         policy = GatePolicy.from_json(self.request.gate)
         to_targets(self.rows, tasks_of(self.base, self.request))
-        groups = near_duplicate_groups([row.text for row in self.rows])
-        split = self._split(groups)
-        frozen = _Frozen(
-            [self.rows[n] for n in split.frozen],
-            [groups[n] for n in split.frozen],
-            [self.new is not None and n < self.new for n in split.frozen],
-        )
+        texts = [row.text for row in self.rows]
+        training, frozen = freeze(texts, self.request.name, self.judged_before, self.new)
         trained = train_and_evaluate(
             self._make_model,
             lambda model, folder, hears: self._make_trainer(model, folder, hears, should_stop),
-            [self.rows[n] for n in split.training],
+            [self.rows[n] for n in training],
             name=self.request.name,
-            date=_today(),
+            date=today(),
             seed=self.request.seed,
             single_tasks=self.request.compare,
             folder=self.folder,
             on_progress=on_progress,
-            test_rows=frozen.rows,
+            test_rows=[self.rows[n] for n in frozen.positions],
         )
 
         def save(folder: Path) -> None:
@@ -114,14 +105,9 @@ class MultiTaskJob:
                 **self.about_rows,
             },
             judge=judge,
-            frozen=split.keys,
+            frozen=frozen.keys,
             report=to_table(trained.evaluation),
         )
-
-    def _split(self, groups: Sequence[int]) -> FrozenSplit:
-        texts = [row.text for row in self.rows]
-        name, before = self.request.name, self.judged_before
-        return split_frozen(texts, groups, TEST_SHARE, name, judged_before=before)
 
     def _make_model(self) -> MultiTaskBERT:
         model = MultiTaskBERT.load(self.base.path, precision=self.precision)
@@ -157,55 +143,43 @@ class MultiTaskJob:
         self,
         folder: Path,
         champion: ModelVersion | None,
-        frozen: _Frozen,
+        frozen: FrozenPart,
         trained: EvaluatedTraining,
         policy: GatePolicy,
     ) -> Verdict:
+        rows = [self.rows[n] for n in frozen.positions]
         new = MultiTaskBERT.load(folder, precision=self.precision)
         tasks, challenger = new.tasks, f"{self.request.name}@new"
         beside, latency = None, None
         if champion is not None:
             old = MultiTaskBERT.load(champion.path, precision=self.precision)
-            beside = judge_scoring_model(old, identity(champion), frozen.rows, tasks)
-            latency = measure_latency(_answers(old), _answers(new), frozen.texts_to_time())
+            beside = judge_scoring_model(old, identity(champion), rows, tasks)
+            latency = measure_latency(_answers(old), _answers(new), _texts_to_time(rows))
         verdict = decide(
-            judge_scoring_model(new, challenger, frozen.rows, tasks),
+            judge_scoring_model(new, challenger, rows, tasks),
             beside,
             trained=taught_tasks(tasks, trained.metrics),
             latency=latency,
-            date=_today(),
+            date=today(),
             policy=policy,
-            groups=groups_of_tasks(frozen.rows, frozen.groups, tasks),
+            groups=groups_of_tasks(rows, frozen.groups, tasks),
         )
         if self.new is None or champion is None:
             return verdict
-        changes = _changes(new, old, frozen, policy)
-        return replace(verdict, reasons=(*verdict.reasons, *changes))
+
+        def judge_part(places: Sequence[int]) -> tuple[Contender, Contender]:
+            part = [rows[place] for place in places]
+            return (
+                judge_scoring_model(new, challenger, part, tasks),
+                judge_scoring_model(old, identity(champion), part, tasks),
+            )
+
+        return frozen.with_changes(verdict, judge_part, policy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Frozen:
-    """Rows that judge, and for each its group of near-duplicates and whether it is new."""
-
-    rows: list[MultiTaskExample]
-    groups: list[int]
-    is_new: list[bool]
-
-    def texts_to_time(self) -> list[str]:
-        """Return some of the texts; where none is frozen, one that does in their stead."""
-        return [row.text for row in self.rows[:TIMED_TEXTS]] or ["Registered nurse, night shift"]
-
-
-def _changes(
-    new: MultiTaskBERT, old: MultiTaskBERT, frozen: _Frozen, policy: GatePolicy
-) -> list[str]:
-    """Return what the training brought on new rows, and what it cost on those known before."""
-    found = []
-    for is_new, name in ((False, "rows known before"), (True, "new rows")):
-        rows = [row for row, its in zip(frozen.rows, frozen.is_new, strict=True) if its is is_new]
-        both = [judge_scoring_model(model, "", rows, new.tasks) for model in (new, old)]
-        found += write_changes(both[0], both[1], name, policy)
-    return found
+def _texts_to_time(rows: Sequence[MultiTaskExample]) -> list[str]:
+    """Return some of the texts; where none is frozen, one that does in their stead."""
+    return [row.text for row in rows[:TIMED_TEXTS]] or ["Registered nurse, night shift"]
 
 
 def tasks_of(version: ModelVersion, request: TrainMultiTaskRequest) -> dict[str, Task]:
@@ -223,7 +197,3 @@ def digest(rows: Sequence[MultiTaskExample]) -> str:
 
 def _answers(model: MultiTaskBERT) -> Callable[[Sequence[str]], object]:
     return MultiTaskPredictor(model).predict_batch
-
-
-def _today() -> str:
-    return datetime.now(UTC).date().isoformat()

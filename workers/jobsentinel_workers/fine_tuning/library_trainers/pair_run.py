@@ -8,7 +8,6 @@ the cosines in the order of the scores.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -19,9 +18,6 @@ from sentence_transformers.sentence_transformer.losses import (
 )
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel_workers.fine_tuning.arithmetic import training_arithmetic
-from jobsentinel_workers.fine_tuning.checkpoints import CheckpointFolder
-from jobsentinel_workers.fine_tuning.curriculum import OrderOfRows
 from jobsentinel_workers.fine_tuning.evaluation import (
     embeddings_of_pairs,
     ranking_loss,
@@ -37,38 +33,23 @@ from jobsentinel_workers.fine_tuning.library_trainers.sentence_trainer import (
     sentence_trainer,
 )
 from jobsentinel_workers.fine_tuning.metrics import TrainingMetrics
-from jobsentinel_workers.fine_tuning.model import FineTunedBERT
-from jobsentinel_workers.fine_tuning.run import plan_of
-from jobsentinel_workers.fine_tuning.run_keeper import Hooks, RunKeeper
+from jobsentinel_workers.fine_tuning.run import ModelRun, plan_of
+from jobsentinel_workers.fine_tuning.run_keeper import RunKeeper
 from jobsentinel_workers.fine_tuning.summary import summarise
-from jobsentinel_workers.fine_tuning.training_data import TrainingData
 
 Metrics = dict[str, float | None]
 
 
-class PairRun:
+class PairRun(ModelRun):
     """Trains the encoder of a similarity model on pairs."""
 
-    def __init__(
-        self,
-        model: FineTunedBERT,
-        data: TrainingData,
-        order: OrderOfRows,
-        *,
-        checkpoints: CheckpointFolder | None,
-        hooks: Hooks,
-    ) -> None:
-        self.model = model
-        self.config = model.config
-        self.data = data
-        self._order = order
-        self._checkpoints = checkpoints
-        self._hooks = hooks
-        self._positive = data.train.positive_pairs
-        self._validation = LiveFeatures(model.encoder, data.validation.texts)
+    @property
+    def _positive(self) -> bool:
+        return self.data.train.positive_pairs
 
     def complete(self) -> TrainingMetrics:
         """Train to the end and return what was achieved; the model has the best epoch's weights."""
+        self._validation = LiveFeatures(self.model.encoder, self.data.validation.texts)
         learner = Learner(self.model, self.config)
         sentences = sentence_model(self.model.encoder, learner.set_training)
         loss = (MultipleNegativesRankingLoss if self._positive else CoSENTLoss)(sentences)
@@ -119,9 +100,6 @@ class PairRun:
     def _embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         with self._arithmetic():
             return embeddings_of_pairs(self.data, self._validation)
-
-    def _arithmetic(self) -> AbstractContextManager[object]:
-        return training_arithmetic(self.config, self.model.encoder.device)
 
 
 def distinct_batches(columns: dict[str, list[Any]], batch_size: int, seed: int) -> EpochBatches:
