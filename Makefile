@@ -29,7 +29,7 @@ test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest
 
 check: $(STAMP) ## lint, types, architecture
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 from sentence_transformers.cross_encoder import (
     CrossEncoder,
     CrossEncoderTrainer,
@@ -19,7 +20,6 @@ from sentence_transformers.cross_encoder import (
 from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 from torch.nn import functional
 
-from datasets import Dataset
 from jobsentinel_workers.encoders import FloatArray, run_directly
 from jobsentinel_workers.encoders.adapters import AdaptedLinear
 from jobsentinel_workers.fine_tuning.arithmetic import training_arithmetic

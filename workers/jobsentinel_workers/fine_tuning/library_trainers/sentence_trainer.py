@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from datasets import Dataset
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -12,7 +13,6 @@ from sentence_transformers import (
 )
 from torch import nn
 
-from datasets import Dataset
 from jobsentinel_workers.encoders import TextEncoder
 from jobsentinel_workers.fine_tuning.library_trainers.engine_module import (
     EngineModule,
