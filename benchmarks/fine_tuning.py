@@ -12,7 +12,7 @@ import csv
 import gzip
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -43,77 +43,71 @@ Texts = list[str]
 Marks = NDArray[np.bool_]
 
 
-def stsb(data: Path, limit: int) -> list[Row]:
-    """Return Spearman on STS-B's test pairs, before and after, of both kinds of model."""
+def stsb(data: Path, limit: int) -> Iterator[Row]:
+    """Yield Spearman on STS-B's test pairs, before and after, of both kinds of model."""
     train, validation, test = (_read_stsb(data, part, limit) for part in ("train", "dev", "test"))
     truth = np.array([row["score"] for row in test])
     pairs = [(row["text_a"], row["text_b"]) for row in test]
-    rows = [Row("STS-B similarity, before", _spearman_of_base(pairs, truth), "Spearman")]
-    for method, loss in (("full", "squared"), ("full", "cosent"), ("lora", "squared")):
+    yield Row("STS-B similarity, before", _spearman_of_base(pairs, truth), "Spearman")
+    for method, loss in (("full", "cosent"), ("full", "squared"), ("lora", "squared")):
         config = FineTuningConfig(task="similarity", method=method, pair_loss=loss)  # type: ignore[arg-type]  # from a list
         model = train_fine_tuned(config, _set(train), validation=_set(validation)).model
         assert isinstance(model, FineTunedBERT)
         answers = np.array([answer["value"] for answer in model.predict_batch(pairs)])
-        name = f"STS-B similarity, {method}, {loss}"
-        rows.append(Row(name, _spearman(truth, answers), "Spearman"))
-    return [*rows, *_stsb_reranker(train, validation, pairs, truth)]
+        yield Row(f"STS-B similarity, {method}, {loss}", _spearman(truth, answers), "Spearman")
+    yield from _stsb_reranker(train, validation, pairs, truth)
 
 
 def _stsb_reranker(
     train: list[Any], validation: list[Any], pairs: list[tuple[str, str]], truth: NDArray[Any]
-) -> list[Row]:
+) -> Iterator[Row]:
     before = CrossEncoderReranker.load()
-    rows = [Row("STS-B cross-encoder, before", _spearman_of(before, pairs, truth), "Spearman")]
+    yield Row("STS-B cross-encoder, before", _spearman_of(before, pairs, truth), "Spearman")
     config = FineTuningConfig(task="reranker", method="lora")
     trained = train_fine_tuned(config, _set(_queries(train)), validation=_set(_queries(validation)))
     with TemporaryDirectory() as folder:
         after = CrossEncoderReranker.load(trained.save(folder))
-    rows.append(Row("STS-B cross-encoder, lora", _spearman_of(after, pairs, truth), "Spearman"))
-    return rows
+    yield Row("STS-B cross-encoder, lora", _spearman_of(after, pairs, truth), "Spearman")
 
 
-def titles(data: Path, limit: int) -> list[Row]:
-    """Return the share of held-out titles whose function is right, and the gains' intervals."""
+def titles(data: Path, limit: int) -> Iterator[Row]:
+    """Yield the share of held-out titles whose function is right, and the gains' intervals."""
     learnt, held_out = split_titles(read_titles(data, limit))
-    right = {"words": _words_are_right(learnt, held_out)}
-    for method in ("head", "top2", "full", "lora"):
-        right[method] = _are_right({"method": method}, learnt, held_out)
-    rows = [Row(f"titles, {name}", 100 * marks.mean(), "% right") for name, marks in right.items()]
+    right = {}
+    for name in ("words", "head", "top2", "full", "lora"):
+        if name == "words":
+            right[name] = _words_are_right(learnt, held_out)
+        else:
+            right[name] = _are_right({"method": name}, learnt, held_out)
+        yield Row(f"titles, {name}", 100 * float(right[name].mean()), "% right")
     for name in ("head", "words"):
-        rows += _gain(f"titles, full over {name}", right["full"], right[name])
-    return rows
+        yield from _gain(f"titles, full over {name}", right["full"], right[name])
 
 
-def recipes(data: Path, limit: int) -> list[Row]:
-    """Return what each recipe adds to the same training without it."""
+def recipes(data: Path, limit: int) -> Iterator[Row]:
+    """Yield what each recipe adds to the same training without it."""
     everything = read_titles(data, limit)
     learnt, held_out = split_titles(everything)
     few, some = _few_of_each(learnt), learnt[:ADAPTED_ROWS]
     texts = [row["text"] for row in learnt][:UNLABELLED]
     head = _are_right({"method": "head"}, few, held_out)
-    rows = _gain("few-shot over head", _are_right({"few_shot": True}, few, held_out), head)
+    yield from _gain("few-shot over head", _are_right({"few_shot": True}, few, held_out), head)
     plain = _are_right({"method": "head"}, some, held_out)
     for adapt in ("mlm", "tsdae"):
         adapted = _are_right({"method": "head", "adapt": adapt}, some, held_out, texts)
-        rows += _gain(f"{adapt} before a head over none", adapted, plain)
+        yield from _gain(f"{adapt} before a head over none", adapted, plain)
     shuffled = _are_right({"method": "full"}, some, held_out)
     for curriculum in ("length", "loss"):
         sorted_first = _are_right({"method": "full", "curriculum": curriculum}, some, held_out)
-        rows += _gain(f"curriculum by {curriculum} over none", sorted_first, shuffled)
-    return rows
+        yield from _gain(f"curriculum by {curriculum} over none", sorted_first, shuffled)
 
 
-PARTS: dict[str, Callable[[Path, int], list[Row]]] = {
+PARTS: dict[str, Callable[[Path, int], Iterable[Row]]] = {
     "stsb": stsb,
     "titles": titles,
     "recipes": recipes,
     "speed": fine_tuning_speed.run,
 }
-
-
-def run(data: Path, limit: int = sys.maxsize) -> list[Row]:
-    """Return the rows of all parts."""
-    return [row for part in PARTS.values() for row in part(data, limit)]
 
 
 def _read_stsb(data: Path, part: str, limit: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,9 +36,10 @@ Rows = list[dict[str, str]]
 Answers = Callable[[list[str]], Sequence[str]]
 
 
-def run(data: Path, limit: int) -> list[Row]:
-    """Return time, memory and quality of both sides, for titles and for whole postings."""
-    return [row for kind in READERS for row in _beside(data, limit, kind)]
+def run(data: Path, limit: int) -> Iterator[Row]:
+    """Yield time, memory and quality of both sides, for titles and for whole postings."""
+    for kind in READERS:
+        yield from _beside(data, limit, kind)
 
 
 def _beside(data: Path, limit: int, kind: str) -> list[Row]:
