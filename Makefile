@@ -8,7 +8,7 @@ RESULTS ?= benchmarks/results
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench eval-scoring chaos clean
+.PHONY: help setup demo test check bench eval-scoring eval-ranking chaos clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,10 @@ bench: $(STAMP) ## measure against the peers; results as JSON in benchmarks/resu
 eval-scoring: $(STAMP) ## evaluate the starter model on the open data; table here, report as HTML
 	@mkdir -p $(RESULTS)/scoring
 	@$(BIN)/python -m jobsentinel_workers.starter.evaluate --data $(DATA) --out $(RESULTS)/scoring
+
+eval-ranking: $(STAMP) ## evaluate each stage of ranking on the open data; some 10 minutes on a core
+	@mkdir -p $(RESULTS)/ranking
+	@$(BIN)/python -m jobsentinel_workers.starter.evaluate_ranking --data $(DATA) --out $(RESULTS)/ranking
 
 chaos: $(STAMP) ## kill, freeze and cut everything off, beside stock Celery; some 40 minutes
 	@mkdir -p $(RESULTS)

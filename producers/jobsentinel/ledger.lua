@@ -32,6 +32,7 @@ going backwards, so workers' clocks do not matter. P is the namespace, "jobsenti
   P deadlines           zset    jobs with a deadline, by its ms
   P token               integer the last fencing token
   P leader              string  the worker that reconciles now
+  P reencoder           string  the worker that encodes postings anew now, after a change of encoder
   P epoch               string  made with the ledger: another one says that it was emptied
   P clock               hash    offset: ms to add to TIME; seen: the time of the last reconciling
   P rate:<name>         string  ms until which the rate of the producers of that name is used up

@@ -11,6 +11,7 @@ from typing import Final
 from jobsentinel.contract import requests, wire
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.removals import RemovePostingsRequest
 from jobsentinel.contract.tasks import QUEUES, TASKS
 from jobsentinel.envelope import task_message
 from jobsentinel.job_ids import ALWAYS_NEW, job_id_for
@@ -63,8 +64,7 @@ def make_job(
     if queue not in QUEUES:
         raise InvalidInput("queue", f"is {queue!r}, not one of {', '.join(QUEUES)}")
     payload = wire.encode_request(task, request)
-    # Training on the stored labels is new work each time, for the labels may be new.
-    always_new = name in ALWAYS_NEW or getattr(request, "rows", ()) is None
+    always_new = name in ALWAYS_NEW or _reads_the_store(request)
     models = "" if always_new or key is not None else generation()
     job_id = job_id_for(name, key, payload, models, always_new=always_new)
     return NewJob(
@@ -80,11 +80,18 @@ def make_job(
     )
 
 
+def _reads_the_store(request: Message) -> bool:
+    """Return whether it asks for stored labels or postings, which may be others next time."""
+    return any(getattr(request, name, ()) is None for name in ("rows", "candidates"))
+
+
 def _summary(request: Message) -> str:
-    for field in ("postings", "candidates", "samples", "labels", "rows"):
+    for field in ("postings", "candidates", "samples", "labels", "rows", "ids"):
         items = getattr(request, field, None)
         if items is not None:
             return f"{len(items)} {field}"
+    if isinstance(request, RemovePostingsRequest):
+        return "postings by their age"
     return "indexed postings" if isinstance(request, requests.RerankRequest) else "stored labels"
 
 

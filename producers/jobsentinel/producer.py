@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +12,7 @@ from jobsentinel.contract import limits, requests, results, training_requests
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.errors import ConfigurationError
 from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
+from jobsentinel.contract.removals import RemovePostingsRequest, RemovePostingsResult
 from jobsentinel.contract.tasks import INTERACTIVE, QUEUES, TASKS
 from jobsentinel.handles import JobHandle
 from jobsentinel.intake import (
@@ -181,10 +183,29 @@ class Producer:
         initial_top_k: int = 100,
         final_top_k: int = 20,
         bi_encoder: str | None = None,
+        first_stage: str = "hybrid",
+        where: str | None = None,
+        collapse_duplicates: bool = True,
+        diversity: float | None = None,
         idempotency_key: str | None = None,
         deadline_s: float | None = None,
     ) -> JobHandle[results.RerankResult]:
         """Rank candidates, or all indexed postings, for a query such as a résumé.
+
+        Args:
+            query: the text to rank for.
+            candidates: postings or texts with an id, at most `limits.MAX_CANDIDATES`; None ranks
+                what `index` has stored.
+            initial_top_k: how many the first stage passes on to the cross-encoder.
+            final_top_k: length of the ranking.
+            bi_encoder: a similarity model of the user's own, for candidates that are sent.
+            first_stage: ``hybrid``, ``dense`` (embeddings) or ``lexical`` (words).
+            where: which indexed postings are looked at, such as ``remote = true``.
+            collapse_duplicates: whether of several copies the best one stands for all.
+            diversity: from 0 (score alone) to 1, how much variety counts; None, not at all.
+            idempotency_key: names the job. By default what is asked of given candidates does, and
+                each request to the index is a new job, for the index changes.
+            deadline_s: seconds after which the answer is of no use.
 
         Raises:
             InvalidInput: names the field.
@@ -193,10 +214,14 @@ class Producer:
         request = requests.RerankRequest.parse(
             {
                 "query": query,
-                "candidates": None if candidates is None else tuple(map(to_candidate, candidates)),
+                "candidates": None if candidates is None else _candidates(candidates),
                 "initial_top_k": initial_top_k,
                 "final_top_k": final_top_k,
                 "bi_encoder": bi_encoder,
+                "first_stage": first_stage,
+                "where": where,
+                "collapse_duplicates": collapse_duplicates,
+                "diversity": diversity,
             }
         )
         return self._send(
@@ -234,6 +259,37 @@ class Producer:
         """Store people's answers about postings. Errors as `rerank`."""
         request = requests.AddLabelsRequest.parse({"labels": tuple(labels)})
         return self._send("add_labels", request, results.AddLabelsResult, key=idempotency_key)
+
+    def remove(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        posted_before: str | None = None,
+        not_seen_for_days: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> JobHandle[RemovePostingsResult]:
+        """Remove stored postings: those of ``ids``, or those of an age; give one of the three.
+
+        Their results and labels stay. A posting that is sent again is a new one.
+
+        Args:
+            ids: 1 to 10,000.
+            posted_before: a day such as ``2026-11-01``; those that say no day stay.
+            not_seen_for_days: how long a posting has not come, changed or unchanged; at least 1.
+            idempotency_key: as everywhere; without one each call is a job of its own.
+
+        Raises:
+            InvalidInput: names the field.
+            QueueFull, QueueUnavailable, OutboxFull: as `score`.
+        """
+        request = RemovePostingsRequest.parse(
+            {
+                "ids": None if ids is None else tuple(ids),
+                "posted_before": posted_before,
+                "not_seen_for_days": not_seen_for_days,
+            }
+        )
+        return self._send("remove", request, RemovePostingsResult, key=idempotency_key)
 
     # Training.
 
@@ -391,6 +447,11 @@ class Producer:
         if whole:
             stream.send_all()
         return stream
+
+
+def _candidates(items: Iterable[PostingLike | Candidate]) -> tuple[Candidate, ...]:
+    # One more than a request may hold is enough to be refused, of however many there are.
+    return tuple(map(to_candidate, islice(items, limits.MAX_CANDIDATES + 1)))
 
 
 def _scores(result: results.ScoreResult) -> tuple[results.PostingScore, ...]:

@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     encoder_path: Path | None = None
     """Folder of another base encoder; None is the packaged all-MiniLM-L6-v2."""
+    expire_postings_days: Annotated[float, Field(ge=1, le=36_500)] | None = None
+    """Stored postings that have not come for so many days are removed; None keeps them."""
     training_soft_limit_s: Annotated[int, Field(ge=60)] = 6 * 3600
     shutdown_grace_s: Annotated[float, Field(ge=1, le=3600)] = 25.0
     """Seconds between SIGTERM and SIGKILL; a worker gives back what it cannot end in time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,12 @@ from jobsentinel_workers.reranking import (
     Fusion,
     HybridRanker,
     PairLimits,
+    RankedCandidate,
+    Stage,
 )
 from jobsentinel_workers.reranking.cross_encoder import save_reranker
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
+from jobsentinel_workers.reranking.rankings import FirstStage
 
 POOL = [
     Candidate(f"job-{n:02}", f"{title} number {n}")
@@ -67,7 +71,8 @@ def test_the_best_of_the_pool_come_back_best_first(ranker: HybridRanker) -> None
     assert result.candidate_count == len(POOL)
 
 
-def test_the_first_stage_is_an_exact_search(ranker: HybridRanker) -> None:
+def test_a_dense_first_stage_is_an_exact_search(ranker: HybridRanker) -> None:
+    ranker.first_stage = "dense"
     vectors = run_directly(ranker.bi_encoder, ["nurse", *(c.text for c in POOL)])
     cosines = np.round(vectors[1:] @ vectors[0], 6)
     expected = sorted(range(len(POOL)), key=lambda n: (-cosines[n], POOL[n].id))
@@ -83,8 +88,9 @@ def test_every_stage_ranks_from_one_without_gaps(ranker: HybridRanker) -> None:
     ranker.final_top_k = 12
     ranked = ranker.rank("nurse", POOL).reranked_candidates
 
-    for stage in ("rank", "bi_encoder_rank", "cross_encoder_rank"):
+    for stage in ("rank", "retrieval_rank", "cross_encoder_rank"):
         assert sorted(getattr(candidate, stage) for candidate in ranked) == list(range(1, 13))
+    assert {c.bi_encoder_rank for c in ranked} <= set(range(1, len(POOL) + 1))
 
 
 def test_the_order_of_the_candidates_does_not_matter(ranker: HybridRanker) -> None:
@@ -167,7 +173,106 @@ def test_a_result_names_its_models_and_its_times(ranker: HybridRanker) -> None:
 
     assert result.model_ids["bi_encoder"] == ranker.bi_encoder.model_id
     assert result.model_ids["cross_encoder"] == ranker.cross_encoder.model.model_id
-    assert set(result.timings_ms) == {"embed", "retrieve", "rerank", "total"}
+    assert set(result.timings_ms) == {"lexical", "dense", "fuse", "cross_encoder", "total"}
+    assert ranker.cross_encoder is not None
+
+
+def test_a_hybrid_first_stage_fuses_the_two_rankings(ranker: HybridRanker) -> None:
+    ranker.final_top_k = 12
+
+    ranked = ranker.rank("registered nurse number 5", POOL).reranked_candidates
+
+    for candidate in ranked:
+        found = [candidate.ranks["dense"], candidate.ranks.get("lexical", 99)]
+        expected = sum(1 / (60 + rank) for rank in found if rank <= ranker.initial_top_k)
+        assert candidate.scores["fused"] == pytest.approx(expected)
+    assert sorted(c.ranks["fused"] for c in ranked) == list(range(1, 13))
+    by_fusion = sorted(ranked, key=lambda c: (-c.scores["fused"], c.id))
+    assert [c.ranks["fused"] for c in by_fusion] == list(range(1, 13))
+
+
+def test_a_lexical_first_stage_finds_words_only_and_counts_their_cosine_all_the_same(
+    ranker: HybridRanker,
+) -> None:
+    ranker.first_stage, ranker.final_top_k = "lexical", 30
+    pool = [*POOL, Candidate("rare", "Lighthouse keeper"), Candidate("none", "Keeper of bees")]
+
+    result = ranker.rank("lighthouse dialysis", pool)
+
+    found = result.reranked_candidates
+    assert {c.id for c in found} == {"rare", *(f"job-{n:02}" for n in range(3, 30, 5))}
+    assert result.candidate_count == 32
+    vectors = run_directly(ranker.bi_encoder, ["lighthouse dialysis", "Lighthouse keeper"])
+    (rare,) = (c for c in found if c.id == "rare")
+    assert rare.retrieval_rank == rare.ranks["lexical"] == 1
+    assert rare.bi_encoder_score == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-5)
+
+
+def test_a_lexical_first_stage_that_finds_no_word_finds_nothing(ranker: HybridRanker) -> None:
+    ranker.first_stage = "lexical"
+
+    assert ranker.rank("astronaut", POOL).reranked_candidates == []
+
+
+def test_a_candidate_that_no_word_led_to_has_no_lexical_score(ranker: HybridRanker) -> None:
+    ranked = ranker.rank("astronaut", POOL).reranked_candidates
+
+    assert len(ranked) == 5
+    assert all("lexical" not in c.scores and c.ranks["fused"] for c in ranked)
+
+
+def test_scores_of_an_index_stand_for_those_among_the_candidates(ranker: HybridRanker) -> None:
+    given = {"job-07": 9.5, "job-03": 3.25, "elsewhere": 50.0}
+
+    ranker.first_stage = "lexical"
+    ranked = ranker.rank("nurse", POOL, lexical_scores=given).reranked_candidates
+
+    assert {c.id: (c.scores["lexical"], c.ranks["lexical"]) for c in ranked} == {
+        "job-07": (9.5, 1),
+        "job-03": (3.25, 2),
+    }
+
+
+def test_one_candidate_is_ranked_first(ranker: HybridRanker) -> None:
+    (only,) = ranker.rank("nurse", [Candidate("a", "Truck driver")]).reranked_candidates
+
+    assert (only.id, only.rank, only.bi_encoder_rank, only.cross_encoder_rank) == ("a", 1, 1, 1)
+
+
+def test_a_query_of_50_000_words_is_ranked_for(ranker: HybridRanker) -> None:
+    query = " ".join(f"word{n}" for n in range(49_999)) + " dialysis"
+
+    ranked = ranker.rank(query, POOL).reranked_candidates
+
+    assert len(ranked) == 5
+
+
+def test_effects_tell_what_moved_the_score(ranker: HybridRanker) -> None:
+    ranked = ranker.rank("nurse", POOL).reranked_candidates
+
+    assert all(c.effects.keys() == {"dense", "lexical", "cross_encoder"} for c in ranked)
+    cosines = [c.bi_encoder_score for c in ranked]
+    highest = ranked[int(np.argmax(cosines))]
+    assert highest.effects["dense"] == max(c.effects["dense"] for c in ranked) > 0
+
+
+def test_words_count_in_the_score_by_their_weight(
+    tiny_encoder: TextEncoder, reranker: CrossEncoderReranker
+) -> None:
+    # Given a cross-encoder whose weights trust words alone
+    words_only = CrossEncoderReranker(reranker.model, Fusion(0.0, 0.0, -1.0, lexical_weight=4.0))
+    pool = [Candidate("a", "Baker"), Candidate("b", "Truck driver, night shift"), *POOL[2:4]]
+
+    def ranked(first_stage: FirstStage) -> list[RankedCandidate]:
+        ranker = HybridRanker(tiny_encoder, words_only, first_stage=first_stage)
+        return ranker.rank("night shift", pool).reranked_candidates
+
+    # Then the posting that holds the query's words comes first and the others are alike
+    assert [(c.id, c.score) for c in ranked("hybrid")[:1]] == [("b", 0.952574)]
+    assert {c.score for c in ranked("hybrid")[1:]} == {0.268941}
+    # And where words were not looked at, they move nobody
+    assert {c.score for c in ranked("dense")} == {0.268941}
+    assert all("lexical" not in c.effects for c in ranked("dense"))
 
 
 @pytest.mark.parametrize(
@@ -187,6 +292,29 @@ def test_bad_input_is_refused_by_its_field(
 ) -> None:
     with pytest.raises(InvalidInput, match=field):
         ranker.rank(query, candidates)
+
+
+@pytest.mark.parametrize("embedding", [np.zeros(3), np.full(32, np.nan), np.zeros((1, 32))])
+def test_an_embedding_of_the_query_that_does_not_fit_is_refused(
+    ranker: HybridRanker, embedding: FloatArray
+) -> None:
+    with pytest.raises(InvalidInput, match="query_embedding"):
+        ranker.rank("nurse", POOL, query_embedding=embedding)
+
+
+@pytest.mark.parametrize("first_stage", ["bm25", "", None])
+def test_an_unknown_first_stage_is_refused(
+    tiny_encoder: TextEncoder, reranker: CrossEncoderReranker, first_stage: Any
+) -> None:
+    with pytest.raises(InvalidInput, match=r"first_stage: is .*, not one of hybrid, dense"):
+        HybridRanker(tiny_encoder, reranker, first_stage=first_stage)
+
+
+def test_a_cross_encoder_beside_stages_is_refused(
+    tiny_encoder: TextEncoder, reranker: CrossEncoderReranker
+) -> None:
+    with pytest.raises(InvalidInput, match="must be one of the stages"):
+        HybridRanker(tiny_encoder, reranker, stages=[Stage(reranker)])
 
 
 @pytest.mark.parametrize("top_k", [0, -1, 1.5, True, None])

@@ -17,11 +17,6 @@ from jobsentinel_workers.starter.category_mapping import (
     category_of_soc,
 )
 from jobsentinel_workers.starter.near_duplicates import duplicate_groups
-from jobsentinel_workers.starter.ranking_metrics import (
-    ndcg_at,
-    paired_p_value,
-    reciprocal_rank_at,
-)
 from jobsentinel_workers.starter.splits import split, split_by_group
 
 
@@ -94,30 +89,3 @@ def test_chains_of_copies_are_one_group() -> None:
     groups = duplicate_groups(vectors, threshold=np.cos(0.11))
 
     assert groups[0] == groups[1] == groups[2] != groups[3]
-
-
-def test_ndcg_is_one_for_the_ideal_order_and_lower_otherwise() -> None:
-    ideal = [1.0, 0.5, 0.0]
-
-    assert ndcg_at(ideal, ideal) == pytest.approx(1.0)
-    assert ndcg_at([0.0, 1.0, 0.5], ideal) == pytest.approx(
-        (1 / np.log2(3) + 0.5 / 2) / (1 + 0.5 / np.log2(3))
-    )
-    assert ndcg_at([0.0], [0.0]) == 0.0
-
-
-def test_what_was_not_retrieved_counts_as_missed() -> None:
-    assert ndcg_at([1.0], [1.0, 1.0]) < 1.0
-
-
-def test_the_reciprocal_rank_is_that_of_the_first_right_answer() -> None:
-    assert reciprocal_rank_at([0.5, 0.0, 1.0, 1.0]) == pytest.approx(1 / 3)
-    assert reciprocal_rank_at([0.0] * 10 + [1.0]) == 0.0
-
-
-def test_a_clear_difference_is_significant_and_none_is_not() -> None:
-    rng = np.random.default_rng(0)
-    first = rng.random(50)
-
-    assert paired_p_value(first + 0.2, first) < 0.001
-    assert paired_p_value(first, first) == 1.0

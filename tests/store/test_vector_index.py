@@ -83,6 +83,61 @@ def test_equal_cosines_are_in_order_of_their_ids(database: Database) -> None:
     assert len(set(cosines.tolist())) == 1
 
 
+@pytest.mark.parametrize("count", [0, 1, 90, 101, 400, 1_200, 1_500])
+def test_a_search_among_given_ids_looks_at_these_only(database: Database, count: int) -> None:
+    # Given an index, and ids of which some are not in it
+    vectors = random_vectors(1_500, 24)
+    index_postings(database, vectors)
+    index, chosen = refreshed(database), np.random.default_rng(count).permutation(1_500)[:count]
+    among = {f"p-{number}" for number in chosen}
+
+    # Then the nearest are those of a full comparison of these, in whatever order they are named
+    for query in np.random.default_rng(1).normal(size=(5, 24)):
+        expected = by_brute_force({id_: vectors[id_] for id_ in among}, query, 100)
+        ids, cosines = index.search(query, 100, among=among | {"unknown"})
+        assert ids == expected
+        assert len(cosines) == len(ids)
+        assert index.search(query, 100, among=[*sorted(among), *among])[0] == expected
+
+
+def test_equal_cosines_among_given_ids_are_in_order_of_their_ids(database: Database) -> None:
+    same = random_vectors(1, 384)["p-0"]
+    ids = [f"same-{number:03}" for number in np.random.default_rng(0).permutation(200)]
+    index_postings(database, random_vectors(300, 384, seed=2) | dict.fromkeys(ids, same))
+    index = refreshed(database)
+
+    for among in (ids[:150], [*ids[:150], *(f"p-{number}" for number in range(300))]):
+        found, cosines = index.search(same, 77, among=among)
+        assert found == sorted(ids[:150])[:77]
+        assert len(set(cosines.tolist())) == 1
+
+
+def test_the_same_ids_are_looked_up_anew_after_a_refresh(database: Database) -> None:
+    index_postings(database, {"a": [1.0, 0.0], "b": [0.0, 1.0], "c": [1.0, 1.0]})
+    index, among = refreshed(database), frozenset({"a", "c", "new"})
+    assert index.search([1.0, 0.0], 3, among=among)[0] == ["a", "c"]
+    assert index.search([0.0, 1.0], 3, among=among)[0] == ["c", "a"]
+
+    with database.begin() as connection:
+        postings.delete(connection, ["a"])
+    index_postings(database, {"new": [1.0, 0.0]})
+    index.refresh()
+
+    assert index.search([1.0, 0.0], 3, among=among)[0] == ["new", "c"]
+    assert index.search([1.0, 0.0], 3, among=frozenset({"b"}))[0] == ["b"]
+
+
+def test_ids_that_have_left_the_index_are_not_found_among_others(database: Database) -> None:
+    index_postings(database, {"a": [1.0, 0.0], "b": [0.0, 1.0], "c": [1.0, 1.0]})
+    index = refreshed(database)
+    with database.begin() as connection:
+        postings.delete(connection, ["a"])
+    index.refresh()
+
+    assert index.search([1.0, 0.0], 3, among=["a", "c"])[0] == ["c"]
+    assert index.search([1.0, 0.0], 3, among=["a"])[0] == []
+
+
 def test_an_empty_index_finds_nothing_and_a_small_one_what_it_has(database: Database) -> None:
     index = VectorIndex(database, "e")
     assert index.refresh() == 0

@@ -15,11 +15,18 @@ COMMAND: Final = "jobsentinel_status"
 
 _models: list[Callable[[], dict[str, Any]]] = []
 """At most one: of this process, as the control commands are."""
+_index: list[Callable[[], dict[str, Any]]] = []
+"""Likewise."""
 
 
 def tell_models(report: Callable[[], dict[str, Any]]) -> None:
     """Let ``report`` answer for the models of this process."""
     _models[:] = [report]
+
+
+def tell_index(report: Callable[[], dict[str, Any]]) -> None:
+    """Let ``report`` answer for the index of stored postings."""
+    _index[:] = [report]
 
 
 def answer_status() -> None:
@@ -29,4 +36,7 @@ def answer_status() -> None:
 
 def _answer(state: Any, **_: Any) -> dict[str, Any]:
     del state
-    return {"models": _models[0]() if _models else {}}
+    return {
+        "models": _models[0]() if _models else {},
+        "index": _index[0]() if _index else {},
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -14,19 +15,24 @@ from jobsentinel.cli.json_lines import (
     read_text,
     skip_invalid_option,
 )
-from jobsentinel.cli.output import json_option, plural, print_json, print_table
+from jobsentinel.cli.output import json_option, print_json
 from jobsentinel.cli.postings_input import candidate, first_line
+from jobsentinel.cli.ranking_table import print_ranking, ranking_summary
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.cli.waiting import timeout_option, wait_for, waiting_note
 from jobsentinel.contract import limits
 from jobsentinel.contract.base import dump
-from jobsentinel.contract.results import RerankResult
+from jobsentinel.contract.requests import FirstStage
 
 _COUNT = click.IntRange(1, limits.MAX_CANDIDATES)
+_FIRST_STAGES = click.Choice(get_args(FirstStage))
 
 
 @click.command("rank")
 @click.argument("query_file", type=INPUT_FILE, required=False)
+@click.option(
+    "--query-file", "named_file", type=INPUT_FILE, metavar="FILE", help="The same as QUERY_FILE."
+)
 @click.option("--text", help="The query itself, instead of a file.")
 @click.option(
     "--candidates",
@@ -35,6 +41,7 @@ _COUNT = click.IntRange(1, limits.MAX_CANDIDATES)
     metavar="FILE",
     help="JSON Lines of postings, or of objects with id and text; else all indexed postings.",
 )
+@click.option("--where", metavar="FILTER", help='Which indexed postings, such as "remote = true".')
 @click.option("--top", type=_COUNT, default=20, show_default=True, help="Length of the ranking.")
 @click.option(
     "--initial",
@@ -43,7 +50,20 @@ _COUNT = click.IntRange(1, limits.MAX_CANDIDATES)
     show_default=True,
     help="Candidates that the first stage passes on to the cross-encoder.",
 )
+@click.option(
+    "--first-stage",
+    type=_FIRST_STAGES,
+    default="hybrid",
+    show_default=True,
+    help="Find candidates by embeddings (dense), by words (lexical), or by both.",
+)
 @click.option("--bi-encoder", metavar="NAME", help="A similarity model of yours for stage one.")
+@click.option(
+    "--diversity",
+    type=click.FloatRange(0, 1),
+    help="How much variety counts beside the score, from 0 to 1.",
+)
+@click.option("--keep-duplicates", is_flag=True, help="List copies of a posting one by one.")
 @skip_invalid_option
 @timeout_option
 @json_option
@@ -53,23 +73,28 @@ def command(
     /,
     query_file: Path | None,
     *,
+    named_file: Path | None,
     text: str | None,
     candidates_file: Path | None,
+    where: str | None,
     top: int,
     initial: int,
+    first_stage: str,
     bi_encoder: str | None,
+    diversity: float | None,
+    keep_duplicates: bool,
     skip_invalid: bool,
     timeout_s: float | None,
     as_json: bool,
 ) -> int:
     """Rank postings for the text in QUERY_FILE (- for stdin), such as a résumé."""
-    query = _query(query_file, text)
-    titles: dict[str, str] = {}
+    query = _query(query_file, named_file, text)
     candidates, code = None, ExitCode.DONE
     if candidates_file is not None:
-        rows = Rows(candidates_file, candidate, skip_invalid=skip_invalid)
-        candidates, code = all_rows(rows, "candidates", limits.MAX_CANDIDATES)
-        titles = {item.id: first_line(item) for item in candidates}
+        rows = Rows(
+            candidates_file, candidate, skip_invalid=skip_invalid, limit=limits.MAX_CANDIDATES + 1
+        )
+        candidates, code = all_rows(rows, "candidates", limits.MAX_CANDIDATES + 1)
     with session.producer() as producer, waiting_note("ranking"):
         handle = producer.rerank(
             query,
@@ -77,42 +102,23 @@ def command(
             initial_top_k=max(initial, top),
             final_top_k=top,
             bi_encoder=bi_encoder,
+            first_stage=first_stage,
+            where=where,
+            collapse_duplicates=not keep_duplicates,
+            diversity=diversity,
         )
         result = wait_for(handle, timeout_s=timeout_s)
     if as_json:
         print_json(dump(result))
     elif result.ranked:
-        _print_table(result, titles)
-    complain(_summary(result))
+        titles = {item.id: first_line(item) for item in candidates or ()}
+        print_ranking(result, titles)
+    complain(ranking_summary(result, where))
     return code
 
 
-def _query(file: Path | None, text: str | None) -> str:
-    if (file is None) == (text is None):
+def _query(file: Path | None, named_file: Path | None, text: str | None) -> str:
+    given = [value for value in (file, named_file, text) if value is not None]
+    if len(given) != 1:
         raise click.UsageError("give either QUERY_FILE or --text")
-    return text if text is not None else read_text(file, "query") if file else ""
-
-
-def _print_table(result: RerankResult, titles: dict[str, str]) -> None:
-    posting = ["~posting"] if titles else []
-    columns = [">#", "id", *posting, ">score", ">bi-encoder", ">cross-enc."]
-    rows = [
-        [
-            item.rank,
-            item.id,
-            *([titles.get(item.id)] if titles else []),
-            f"{item.score:.3f}",
-            f"{item.bi_encoder_score:.3f} (#{item.bi_encoder_rank})",
-            f"{item.cross_encoder_score:.3f} (#{item.cross_encoder_rank})",
-        ]
-        for item in result.ranked
-    ]
-    print_table(columns, rows)
-
-
-def _summary(result: RerankResult) -> str:
-    times = ", ".join(f"{name} {ms:.0f} ms" for name, ms in result.timings_ms.items())
-    text = f"{plural(len(result.ranked), 'posting')} ranked out of {result.candidates:,}"
-    if not result.candidates:
-        text += "; nothing is indexed yet: `jobsentinel index FILE`, or give --candidates"
-    return f"{text} ({times})" if times else text
+    return given[0] if isinstance(given[0], str) else read_text(given[0], "query")

@@ -43,7 +43,11 @@ def command(session: Session, as_json: bool) -> None:
         print_json(report)
         return
     serving = report.pop("serving", {})
-    print_facts(_flat({**report, **_served(serving)}))
+    indexes = report.pop("index", {})
+    print_facts(_flat({**report, **_served(serving), **_indexes(indexes)}))
+    for worker, index in indexes.items():
+        if index.get("note"):
+            complain(f"{worker}: {printable(index['note'])}")
     for told in _refused(serving):
         complain(told)
     if report.get("workers") == []:
@@ -90,6 +94,17 @@ def _served(serving: Mapping[str, Report]) -> Report:
         for worker, models in serving.items()
         for name, model in models.items()
     }
+
+
+def _indexes(indexes: Mapping[str, Report]) -> Report:
+    """Return a line for the index of each worker."""
+    return {f"{worker} index": _index_state(index) for worker, index in indexes.items()}
+
+
+def _index_state(index: Report) -> str:
+    wanted, serving = printable(index["wanted"]), printable(index["serving"])
+    text = f"{index['encoded']:,} of {index['postings']:,} postings by {wanted}, {index['state']}"
+    return text if serving == wanted else f"{text}; {serving} answers meanwhile"
 
 
 def _version_in_service(model: Report) -> str:

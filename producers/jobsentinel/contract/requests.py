@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from jobsentinel.contract import limits
 from jobsentinel.contract.base import (
@@ -15,9 +21,11 @@ from jobsentinel.contract.base import (
     fault,
     first_duplicate,
 )
+from jobsentinel.contract.filters import FilterText
 from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
 
 Strategy = Literal["uncertainty", "margin", "entropy", "diversity", "hybrid", "random"]
+FirstStage = Literal["hybrid", "dense", "lexical"]
 
 
 def _require_unique(ids: list[str], field: str) -> None:
@@ -50,20 +58,54 @@ class IndexRequest(_Postings):
     """Store postings and their embeddings, so that they can be ranked without being sent again."""
 
 
+def _few_enough(candidates: object) -> object:
+    if isinstance(candidates, list | tuple) and len(candidates) > limits.MAX_CANDIDATES:
+        raise fault(
+            "",
+            f"are more than the {limits.MAX_CANDIDATES:,} that one request may hold; index them "
+            "with `jobsentinel index` (Producer.index) and rank without candidates",
+        )
+    return candidates
+
+
 class RerankRequest(Message):
     """Rank candidates, or with None all indexed postings, for a query such as a résumé."""
 
     query: FilledText
-    candidates: Annotated[Items[Candidate], Field(max_length=limits.MAX_CANDIDATES)] | None = None
+    candidates: Annotated[Items[Candidate] | None, BeforeValidator(_few_enough)] = None
     initial_top_k: Annotated[int, Field(ge=1, le=limits.MAX_CANDIDATES)] = 100
     final_top_k: Annotated[int, Field(ge=1, le=limits.MAX_CANDIDATES)] = 20
     bi_encoder: ModelName | None = None
     """A fine-tuned similarity model for the first stage; None is the base encoder."""
+    first_stage: FirstStage = "hybrid"
+    """What finds the candidates that are looked at closely: embeddings (``dense``), words
+    (``lexical``), or both, joined by reciprocal rank fusion."""
+    where: FilterText | None = None
+    """Which indexed postings are looked at, such as ``remote = true and salary >= 80000``."""
+    collapse_duplicates: bool = True
+    """Whether of several copies of a posting the best one stands for all."""
+    diversity: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """How much variety counts beside the score (maximal marginal relevance); None, not at all."""
 
     @model_validator(mode="after")
     def _unique_ids(self) -> Self:
         _require_unique([candidate.id for candidate in self.candidates or ()], "candidates")
         return self
+
+    @model_validator(mode="after")
+    def _filters_the_index_only(self) -> Self:
+        if self.where is not None and self.candidates is not None:
+            raise fault("where", "chooses among indexed postings; candidates have no fields")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_new_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Workers of an earlier version refuse fields that they do not know.
+        data: dict[str, Any] = serialise(self)
+        for name in ("first_stage", "collapse_duplicates"):
+            if data[name] == type(self).model_fields[name].default:
+                del data[name]
+        return data
 
 
 class SelectRequest(Message):

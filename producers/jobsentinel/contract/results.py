@@ -95,15 +95,35 @@ class ScoreResult(Answer):
 
 
 class RankedPosting(Answer):
-    """A candidate's place in the ranking, with its score and rank at each stage."""
+    """A candidate's place in the ranking, with its score and rank at each stage.
+
+    A stage's rank is the place that it alone would give, among all that it read; that by embedding
+    is among all that the first stage found.
+    """
 
     id: str
     rank: int
     score: float
     bi_encoder_score: float
+    """The cosine of its embedding and the query's."""
     bi_encoder_rank: int
     cross_encoder_score: float
     cross_encoder_rank: int
+    lexical_score: float | None = None
+    """BM25; absent where no word of the query led to it, or words were not asked."""
+    lexical_rank: int | None = None
+    fused_score: float | None = None
+    """Reciprocal rank fusion of the two, of a hybrid first stage."""
+    retrieval_rank: int | None = None
+    """Its place when the first stage was done."""
+    title: str | None = None
+    """With company and location: of an indexed posting; absent of candidates in the request."""
+    company: str | None = None
+    location: str | None = None
+    duplicates: Items[str] = ()
+    """The ids of its copies further down, which it stands for."""
+    reason: str = ""
+    """Why it stands here: where retrieval put it, and what moved it."""
 
 
 class RerankResult(Answer):
@@ -111,8 +131,15 @@ class RerankResult(Answer):
 
     ranked: Items[RankedPosting]
     candidates: int
+    """How many postings were looked at: all that were sent or indexed, or that a filter let by."""
     timings_ms: dict[str, float]
     models: Items[ModelStamp]
+    first_stage: str = "dense"
+    """What found them; older workers know embeddings only."""
+    duplicates: int = 0
+    """How many copies were left out of the ranking."""
+    note: str | None = None
+    """What is to be known about the index that answered, such as that a new one is being made."""
 
 
 class Pick(Answer):

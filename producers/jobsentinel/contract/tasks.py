@@ -8,6 +8,7 @@ from typing import Final
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.datasets import StoreDatasetRequest
+from jobsentinel.contract.removals import RemovePostingsRequest, RemovePostingsResult
 from jobsentinel.contract.training_requests import FineTuneRequest, TrainMultiTaskRequest
 
 INTERACTIVE: Final = "inference.interactive"
@@ -40,6 +41,7 @@ TASKS: Final = {
         TaskType("rerank", INTERACTIVE, requests.RerankRequest, results.RerankResult),
         TaskType("select", INTERACTIVE, requests.SelectRequest, results.SelectResult),
         TaskType("add_labels", INTERACTIVE, requests.AddLabelsRequest, results.AddLabelsResult),
+        TaskType("remove", INTERACTIVE, RemovePostingsRequest, RemovePostingsResult),
         TaskType("store_dataset", BULK, StoreDatasetRequest, results.StoreDatasetResult),
         TaskType("fine_tune", TRAINING, FineTuneRequest, results.TrainResult),
         TaskType(

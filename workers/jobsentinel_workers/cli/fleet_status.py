@@ -11,25 +11,27 @@ ANSWER_TIMEOUT_S: Final = 1.0
 
 def report(settings: Settings) -> dict[str, Any]:
     """Return the workers that answer within a second with their models, and counts of the store."""
-    serving = _serving(settings)
+    answers = _answers(settings)
     return {
-        "workers": sorted(serving),
-        "serving": {name: models for name, models in sorted(serving.items()) if models},
+        "workers": sorted(answers),
+        **{key: _said(answers, part) for key, part in (("serving", "models"), ("index", "index"))},
         "store": _store(settings),
     }
 
 
-def _serving(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Return the models in service of each worker, by names; none of a training worker's."""
+def _said(answers: dict[str, dict[str, Any]], part: str) -> dict[str, Any]:
+    """Return what workers say of their models or of their index; training workers have neither."""
+    # A worker of an earlier release answers with an error: it is there, and tells nothing.
+    return {name: answer[part] for name, answer in sorted(answers.items()) if answer.get(part)}
+
+
+def _answers(settings: Settings) -> dict[str, dict[str, Any]]:
     from jobsentinel_workers.app import create_app
     from jobsentinel_workers.worker_status import COMMAND
 
     with create_app(settings) as app:
         answers = app.control.broadcast(COMMAND, reply=True, timeout=ANSWER_TIMEOUT_S)
-    # A worker of an earlier release answers with an error: it is there, and tells nothing.
-    return {
-        name: answer.get("models", {}) for each in answers or () for name, answer in each.items()
-    }
+    return {name: answer for each in answers or () for name, answer in each.items()}
 
 
 def _store(settings: Settings) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.datasets import StoreDatasetRequest
 from jobsentinel.contract.postings import Posting
+from jobsentinel.contract.removals import RemovePostingsRequest
 from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.audit import AuditLog
@@ -20,17 +21,22 @@ from jobsentinel_workers.datasets.receiving import receive
 from jobsentinel_workers.encoders import Runner
 from jobsentinel_workers.inference.batcher import Batcher, Lane
 from jobsentinel_workers.inference.embeddings import Embedded, embed
+from jobsentinel_workers.inference.facts import facts_of, read_stated_salary
 from jobsentinel_workers.inference.following import ModelFollower
+from jobsentinel_workers.inference.index_encoder import IndexEncoder
 from jobsentinel_workers.inference.ranking import Ranking
+from jobsentinel_workers.inference.reencoding import reencoder_of
+from jobsentinel_workers.inference.removing import remove
 from jobsentinel_workers.inference.scoring import Scoring, model_text
+from jobsentinel_workers.inference.search_indexes import indexes_of
 from jobsentinel_workers.inference.selecting import Selecting
 from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.jobs.context import Answer, JobContext, expect
 from jobsentinel_workers.jobs.lifecycle import Handler
 from jobsentinel_workers.models_in_service import models_generation
-from jobsentinel_workers.store import Database, labels, postings
+from jobsentinel_workers.store import Database, labels, posting_facts, postings
 from jobsentinel_workers.store import results as stored_results
-from jobsentinel_workers.worker_status import tell_models
+from jobsentinel_workers.worker_status import tell_index, tell_models
 
 FEW_POSTINGS = 4
 """A request of no more postings than this is urgent, whichever queue it came by."""
@@ -46,11 +52,20 @@ def inference_handlers(
     ledger.publish_models_generation(models_generation(models.registry))
     follower = ModelFollower(models)
     follower.start()
+    reencoder = reencoder_of(
+        settings, database, models.base, models.load_base, batcher.runner(Lane.BULK)
+    )
+    reencoder.start()
+    indexes_of(database).warm_up()
     tell_models(models.report)
+    tell_index(reencoder.report)
     # A thread inside torch when the interpreter goes would abort the process.
     atexit.register(batcher.stop)
     atexit.register(follower.stop)
-    return InferenceHandlers(database, models, batcher, AuditLog(settings)).by_task()
+    atexit.register(reencoder.stop)
+    return InferenceHandlers(
+        database, models, batcher, AuditLog(settings), reencoder.index
+    ).by_task()
 
 
 def limit_threads(settings: Settings) -> int:
@@ -73,12 +88,18 @@ class InferenceHandlers:
     """What the handlers of one process share."""
 
     def __init__(
-        self, database: Database, models: ServingModels, batcher: Batcher, audit: AuditLog
+        self,
+        database: Database,
+        models: ServingModels,
+        batcher: Batcher,
+        audit: AuditLog,
+        index: IndexEncoder | None = None,
     ) -> None:
         self._database = database
         self._models = models
         self._batcher = batcher
         self._audit = audit
+        self._index = index
 
     def by_task(self) -> Mapping[str, Handler]:
         """Return the handlers by task name."""
@@ -88,6 +109,7 @@ class InferenceHandlers:
             "rerank": self.rerank,
             "select": self.select,
             "add_labels": self.add_labels,
+            "remove": self.remove,
             "store_dataset": self.store_dataset,
         }
 
@@ -95,13 +117,17 @@ class InferenceHandlers:
         return self._batcher.runner(lane, context.check)
 
     def score(self, message: Message, context: JobContext) -> Answer:
-        """Predict for each posting, and store postings, embeddings and scores."""
+        """Predict for each posting, and store postings, embeddings, facts and scores."""
         request = expect(message, requests.ScoreRequest)
         runner = self._runner(context, _lane(len(request.postings)))
         scored = Scoring(self._database, self._models, runner).score(request)
+        stated = [score.stated_salary for score in scored.scores]
+        facts = list(map(facts_of, request.postings, stated))
 
         def store(connection: Connection) -> None:
             _store_postings(connection, request.postings, scored.texts, scored.base)
+            posting_facts.describe(connection, facts)
+            posting_facts.keep_scores(connection, scored.facts())
             scored.own.save(connection)
             if scored.profile is not None:
                 scored.profile.save(connection)
@@ -118,15 +144,18 @@ class InferenceHandlers:
         return Answer(results.ScoreResult(scores=tuple(scored.scores)), store)
 
     def index(self, message: Message, context: JobContext) -> Answer:
-        """Store postings with their embeddings."""
+        """Store postings with their embeddings and facts."""
         request = expect(message, requests.IndexRequest)
         runner = self._runner(context, _lane(len(request.postings)))
         texts = [model_text(posting) for posting in request.postings]
         embedded = embed(self._database, self._models.base, texts, runner)
+        stated = map(read_stated_salary, request.postings)
+        facts = list(map(facts_of, request.postings, stated))
         sent = len(request.postings)
 
         def store(connection: Connection) -> Message:
             changed = _store_postings(connection, request.postings, texts, embedded)
+            posting_facts.describe(connection, facts)
             return results.IndexResult(indexed=changed, unchanged=sent - changed)
 
         return Answer(results.IndexResult(indexed=0, unchanged=sent), store)
@@ -135,7 +164,7 @@ class InferenceHandlers:
         """Rank candidates, or the indexed postings, for a query."""
         request = expect(message, requests.RerankRequest)
         runner = self._runner(context, Lane.INTERACTIVE)
-        return Answer(Ranking(self._database, self._models, runner).rank(request))
+        return Answer(Ranking(self._database, self._models, runner, self._index).rank(request))
 
     def select(self, message: Message, context: JobContext) -> Answer:
         """Choose samples for labelling."""
@@ -159,6 +188,11 @@ class InferenceHandlers:
             return results.AddLabelsResult(stored=changed, unchanged=sent - changed)
 
         return Answer(results.AddLabelsResult(stored=0, unchanged=sent), store)
+
+    def remove(self, message: Message, context: JobContext) -> Answer:
+        """Remove stored postings."""
+        del context  # one statement's work: there is no step between which to look
+        return remove(expect(message, RemovePostingsRequest))
 
     def store_dataset(self, message: Message, context: JobContext) -> Answer:
         """Store rows of a dataset for training, or seal it."""

@@ -2,76 +2,90 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass
 
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel
+from jobsentinel_workers.encoders import Runner, SequenceModel
+from jobsentinel_workers.inference.arranging import arrange
+from jobsentinel_workers.inference.candidates import Candidates
 from jobsentinel_workers.inference.embeddings import embed
+from jobsentinel_workers.inference.index_encoder import IndexEncoder
 from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.models_in_service import RERANKER
 from jobsentinel_workers.multi_task import scored_text
-from jobsentinel_workers.reranking import Candidate, HybridRanker, RankedCandidate
-from jobsentinel_workers.store import Database, VectorIndex, embeddings, postings
-
-_indexes: dict[tuple[int, str], VectorIndex] = {}
-_indexes_lock = threading.Lock()
+from jobsentinel_workers.reranking import HybridRanker
+from jobsentinel_workers.reranking.clock import Clock
+from jobsentinel_workers.store import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Answers one ranking request."""
+    """Answers one ranking request.
+
+    ``index`` says which encoder's index answers; without it, it is that of the base encoder.
+    """
 
     database: Database
     models: ServingModels
     runner: Runner
+    index: IndexEncoder | None = None
 
     def rank(self, request: requests.RerankRequest) -> results.RerankResult:
-        """Return the best candidates, with score and rank at each stage.
+        """Return the best candidates, with score and rank at each stage and the reason for each.
 
         Raises:
             ModelUnavailable: the first stage asked for does not exist.
             InvalidInput: it is no similarity model, or has nothing indexed.
         """
         if request.candidates is not None and not request.candidates:
-            return results.RerankResult(ranked=(), candidates=0, timings_ms={}, models=())
-        started = time.perf_counter()
-        encoder, stamp = self._first_stage(request)
+            return _nothing(request)
+        clock = Clock()
+        encoder, stamp, note = self._encoder(request)
         query = embed(self.database, encoder, [scored_text(request.query)], self.runner).vectors[0]
-        encoded = time.perf_counter()
+        clock.lap("query")
+        candidates = Candidates(self.database, encoder, self.runner, clock)
         if request.candidates is None:
-            total, candidates = self._from_index(encoder, query, request.initial_top_k)
+            pool = candidates.indexed(request, query)
         else:
-            total, candidates = len(request.candidates), self._inline(encoder, request)
-        found = time.perf_counter()
+            pool = candidates.sent(request)
         reranker = self.models.reranker()
         ranker = HybridRanker(
-            bi_encoder=encoder,
-            cross_encoder=reranker.model,
+            encoder,
+            reranker.model,
+            first_stage=request.first_stage,
             initial_top_k=request.initial_top_k,
-            final_top_k=request.final_top_k,
+            final_top_k=request.initial_top_k,  # cut once copies are put together
             runner=self.runner,
         )
-        ranked = ranker.rank(query=request.query, candidates=candidates, query_embedding=query)
-        reranked = time.perf_counter()
-        stages = {"query": encoded - started, "retrieve": found - encoded}
-        stages |= {"rerank": reranked - found, "total": reranked - started}
-        timings = {stage: 1e3 * seconds for stage, seconds in stages.items()}
+        ranked = ranker.rank(
+            request.query,
+            pool.candidates,
+            query_embedding=query,
+            lexical_scores=pool.lexical_scores,
+        )
+        clock.add(ranked.timings_ms)
+        arranged = arrange(ranked.reranked_candidates, pool, request)
+        clock.lap("arrange")
         return results.RerankResult(
-            ranked=tuple(map(_ranked_posting, ranked.reranked_candidates)),
-            candidates=total,
-            timings_ms=timings,
+            ranked=arranged.postings,
+            candidates=pool.total,
+            timings_ms=clock.timings_ms(),
             models=(stamp, reranker.stamp),
+            first_stage=request.first_stage,
+            duplicates=arranged.duplicates,
+            note=note,
         )
 
-    def _first_stage(
+    def _encoder(
         self, request: requests.RerankRequest
-    ) -> tuple[SequenceModel, results.ModelStamp]:
+    ) -> tuple[SequenceModel, results.ModelStamp, str | None]:
         name = request.bi_encoder
+        if name is None and request.candidates is None and self.index is not None:
+            serving = self.index.serving()
+            return serving.encoder, self.models.stamp(serving.encoder), serving.note
         if name is None:
-            return self.models.base, self.models.stamp(self.models.base)
+            return self.models.base, self.models.stamp(self.models.base), None
         if name == RERANKER or request.candidates is None:
             raise InvalidInput(
                 "bi_encoder",
@@ -80,52 +94,10 @@ class Ranking:
         served = self.models.fine_tuned(name)
         if served.model.config.task != "similarity":
             raise InvalidInput("bi_encoder", f"is {name!r}, which is not a similarity model")
-        return served.model, served.stamp
-
-    def _inline(self, encoder: SequenceModel, request: requests.RerankRequest) -> list[Candidate]:
-        sent = request.candidates or ()
-        vectors = embed(
-            self.database, encoder, [scored_text(candidate.text) for candidate in sent], self.runner
-        ).vectors
-        return [
-            Candidate(id=candidate.id, text=candidate.text, embedding=vector)
-            for candidate, vector in zip(sent, vectors, strict=True)
-        ]
-
-    def _from_index(
-        self, encoder: SequenceModel, query: FloatArray, top_k: int
-    ) -> tuple[int, list[Candidate]]:
-        index = index_of(self.database, encoder.model_id)
-        index.refresh()
-        ids, _ = index.search(query, top_k)
-        with self.database.connect() as connection:
-            stored = postings.get(connection, ids)
-            hashes = {posting.content_hash for posting in stored.values()}
-            vectors = embeddings.get_many(connection, encoder.model_id, hashes)
-        candidates = [
-            Candidate(id=posting.id, text=posting.text, embedding=vectors[posting.content_hash])
-            for posting in stored.values()
-            if posting.content_hash in vectors  # its text changed since the search
-        ]
-        return len(index), candidates
+        return served.model, served.stamp, None
 
 
-def index_of(database: Database, encoder_id: str) -> VectorIndex:
-    """Return this process's index of an encoder's embeddings; it is kept between requests."""
-    key = (id(database), encoder_id)
-    with _indexes_lock:
-        if key not in _indexes:
-            _indexes[key] = VectorIndex(database, encoder_id)
-        return _indexes[key]
-
-
-def _ranked_posting(candidate: RankedCandidate) -> results.RankedPosting:
-    return results.RankedPosting(
-        id=candidate.id,
-        rank=candidate.rank,
-        score=candidate.score,
-        bi_encoder_score=candidate.bi_encoder_score,
-        bi_encoder_rank=candidate.bi_encoder_rank,
-        cross_encoder_score=candidate.cross_encoder_score,
-        cross_encoder_rank=candidate.cross_encoder_rank,
+def _nothing(request: requests.RerankRequest) -> results.RerankResult:
+    return results.RerankResult(
+        ranked=(), candidates=0, timings_ms={}, models=(), first_stage=request.first_stage
     )

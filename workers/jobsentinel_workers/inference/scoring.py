@@ -14,6 +14,7 @@ from jobsentinel.contract.postings import Posting
 from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel, TextEncoder, TextInput
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.embeddings import Embedded, embed
+from jobsentinel_workers.inference.facts import score_facts
 from jobsentinel_workers.inference.posting_scores import (
     custom_prediction,
     posting_score,
@@ -64,6 +65,10 @@ class Scored:
             stamp = score.model or self.stamp
             parts.setdefault(stamp.arm or "", (stamp, []))[1].append(score)
         return list(parts.values())
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Return what filters shall know of each posting that the scoring model answered for."""
+        return [score_facts(score) for score in self.scores if score.model is not None]
 
 
 @dataclass(frozen=True, slots=True)

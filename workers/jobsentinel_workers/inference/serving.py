@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from jobsentinel.contract.errors import ModelUnavailable
@@ -93,10 +94,14 @@ class ServingModels:
         self._held: dict[str, InService[Any]] = {}
         self._retired = Retired()
         self._refusals = Refusals()
-        self.base = self._load_base()
+        self.base = self.load_base(settings.encoder_path)
 
-    def _load_base(self) -> TextEncoder:
-        path = self._settings.encoder_path
+    def load_base(self, path: Path | None) -> TextEncoder:
+        """Return the encoder in ``path``, or the starter model's when it is None.
+
+        Raises:
+            ModelUnavailable: it cannot be read.
+        """
         if path is not None:
             return TextEncoder.load(path, self._settings.precision)
         starter = MultiTaskBERT.load(starter_path(SCORING), precision=self._settings.precision)

@@ -13,13 +13,15 @@ import threading
 import time
 from collections.abc import Callable
 
+from sqlalchemy import Connection
+
 from jobsentinel.contract.errors import QueueUnavailable
 from jobsentinel.contract.tasks import QUEUES
 from jobsentinel.ledger import DeadJob, Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.audit import AuditLog
 from jobsentinel_workers.jobs.run_rows import RunRows
-from jobsentinel_workers.store import Database, dead_letters, runs
+from jobsentinel_workers.store import Database, dead_letters, postings, runs
 from jobsentinel_workers.store.datasets import remove_stale_uploads
 
 logger = logging.getLogger(__name__)
@@ -93,14 +95,21 @@ class Reconciler:
         self._tidy()
 
     def _tidy(self) -> None:
-        """Remove uploads of datasets that nobody went on with, now and then."""
+        """Remove, now and then, uploads that nobody went on with and postings that expired."""
         if time.monotonic() < self._tidy_at:
             return
         self._tidy_at = time.monotonic() + TIDY_INTERVAL_S
         with self._database.begin() as connection:
             removed = remove_stale_uploads(connection)
+            expired = self._expire(connection)
         if removed:
             logger.info("reconciler.uploads_removed count=%d", removed)
+        if expired:
+            logger.info("reconciler.postings_expired count=%d", expired)
+
+    def _expire(self, connection: Connection) -> int:
+        days = self._settings.expire_postings_days
+        return 0 if days is None else postings.delete_not_seen_for(connection, days)
 
     def _look_at_epoch(self) -> None:
         """Say what is gone when the server was emptied, by a failover or by hand."""

@@ -1,11 +1,8 @@
-"""Retrieve, then rerank: a bi-encoder narrows the pool, a cross-encoder orders what is left."""
+"""Retrieve, then rerank: cheap stages narrow the pool, costly ones order what is left."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Collection, Sequence
-
-import numpy as np
+from collections.abc import Collection, Mapping, Sequence
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.text import normalise
@@ -16,13 +13,24 @@ from jobsentinel_workers.encoders import (
     TextEncoder,
     run_directly,
 )
+from jobsentinel_workers.reranking.clock import Clock
+from jobsentinel_workers.reranking.cosines import cosines_of
 from jobsentinel_workers.reranking.cross_encoder import CrossEncoderReranker
-from jobsentinel_workers.reranking.fusion import SCORE_DECIMALS
-from jobsentinel_workers.reranking.rankings import Candidate, RankedCandidate, RerankResult
+from jobsentinel_workers.reranking.lexical import bm25_scores
+from jobsentinel_workers.reranking.ordering import best_first
+from jobsentinel_workers.reranking.rankings import (
+    Candidate,
+    FirstStage,
+    RankedCandidate,
+    RerankResult,
+)
+from jobsentinel_workers.reranking.retrieval import retrieve
+from jobsentinel_workers.reranking.stages import Entry, Stage, run_stage
 from jobsentinel_workers.reranking.validation import (
     check_candidates,
+    check_first_stage,
+    check_stages,
     check_top_k,
-    checked_embedding,
 )
 
 PRECISION_AT = 10
@@ -31,7 +39,13 @@ PRECISION_AT = 10
 class HybridRanker:
     """Ranks candidates for a query, such as a résumé or a search.
 
-    Models that are not given are the packaged encoder and the starter cross-encoder.
+    The first stage finds ``initial_top_k`` candidates by embeddings (``dense``), by words
+    (``lexical``), or by both joined (``hybrid``). The ``stages`` read these in turn; unless given
+    there is one, ``cross_encoder``. The ``final_top_k`` best come back. Models that are not given
+    are the packaged encoder and the starter cross-encoder.
+
+    Raises:
+        InvalidInput: an option has a value that makes no sense.
 
     Example:
         >>> ranker = HybridRanker(initial_top_k=100, final_top_k=20)
@@ -45,16 +59,31 @@ class HybridRanker:
         bi_encoder: SequenceModel | None = None,
         cross_encoder: CrossEncoderReranker | None = None,
         *,
+        first_stage: FirstStage = "hybrid",
+        stages: Sequence[Stage] | None = None,
         initial_top_k: int = 100,
         final_top_k: int = 20,
         runner: Runner = run_directly,
     ) -> None:
         check_top_k(initial_top_k, final_top_k)
+        check_first_stage(first_stage)
+        if stages is None:
+            stages = [Stage(cross_encoder or CrossEncoderReranker.load())]
+        elif cross_encoder is not None:
+            raise InvalidInput("cross_encoder", "must be one of the stages when these are given")
+        check_stages({stage.name: stage.keep for stage in stages}, len(stages))
         self.bi_encoder = bi_encoder or TextEncoder.load()
-        self.cross_encoder = cross_encoder or CrossEncoderReranker.load()
+        self.first_stage: FirstStage = first_stage
+        self.stages = tuple(stages)
         self.initial_top_k = initial_top_k
         self.final_top_k = final_top_k
         self.runner = runner
+
+    @property
+    def cross_encoder(self) -> CrossEncoderReranker | None:
+        """The cross-encoder among the stages, if there is one."""
+        scorers = (stage.scorer for stage in self.stages)
+        return next((s for s in scorers if isinstance(s, CrossEncoderReranker)), None)
 
     def rank(
         self,
@@ -62,133 +91,90 @@ class HybridRanker:
         candidates: Sequence[Candidate],
         relevant_ids: Collection[str] | None = None,
         query_embedding: FloatArray | None = None,
+        lexical_scores: Mapping[str, float] | None = None,
     ) -> RerankResult:
         """Return ``candidates`` ranked for ``query``; no candidates give an empty ranking.
 
-        With ``relevant_ids``, the result says how reranking changed P@10. Ties are broken by id.
-        With ``query_embedding`` (d,), the bi-encoder does not read the query again.
+        Ties are broken by id at each stage.
+
+        Args:
+            query: the text to rank for.
+            candidates: what is ranked.
+            relevant_ids: if given, the result says how reranking changed P@10.
+            query_embedding: (d,), if the query was encoded already.
+            lexical_scores: BM25 scores by id, if an index gave them already.
 
         Raises:
-            InvalidInput: the query or a text is empty, an id repeats, an embedding does not fit.
+            InvalidInput: the query or a text is empty, an id repeats, an embedding does not fit,
+                or a stage gives no scores.
         """
         if not isinstance(query, str) or not normalise(query):
             raise InvalidInput("query", "must be text and not empty after normalisation")
         check_candidates(candidates)
-        clock = _Clock()
-        cosines = self._cosines(query, candidates, query_embedding)
-        clock.lap("embed")
-        first = _best_first(cosines, candidates, self.initial_top_k)
-        clock.lap("retrieve")
-        ranked = self._rerank(query, [candidates[n] for n in first], cosines[first])
-        clock.lap("rerank")
+        count, clock = len(candidates), Clock()
+        lexical = self._lexical(query, candidates, lexical_scores)
+        if lexical_scores is None and self.first_stage != "dense":
+            clock.lap("lexical")
+        if self.first_stage == "lexical":
+            # What no word leads to is out, and need not be encoded.
+            candidates = [candidate for candidate in candidates if candidate.id in lexical]
+        cosines = cosines_of(self.bi_encoder, query, candidates, query_embedding, self.runner)
+        clock.lap("dense")
+        entries = retrieve(candidates, cosines, lexical, self.first_stage, self.initial_top_k)
+        clock.lap("fuse")
+        for stage in self.stages:
+            entries = run_stage(stage, query, entries, self.runner)
+            clock.lap(stage.name)
+        ranked = [_ranked(rank, entry) for rank, entry in enumerate(entries, start=1)]
         return RerankResult(
             reranked_candidates=ranked[: self.final_top_k],
-            candidate_count=len(candidates),
+            candidate_count=count,
             timings_ms=clock.timings_ms(),
             model_ids=self._model_ids(),
-            precision_improvement=_improvement(ranked, relevant_ids),
+            precision_improvement=_improvement(ranked, candidates, cosines, relevant_ids),
         )
 
-    def _model_ids(self) -> dict[str, str]:
-        return {
-            "bi_encoder": self.bi_encoder.model_id,
-            "cross_encoder": self.cross_encoder.model.model_id,
-        }
-
-    def _cosines(
+    def _lexical(
         self,
         query: str,
         candidates: Sequence[Candidate],
-        query_embedding: FloatArray | None,
-    ) -> FloatArray:
-        if not candidates:
-            return np.zeros(0, dtype=np.float32)
-        given = [query_embedding, *(candidate.embedding for candidate in candidates)]
-        texts = [query, *(candidate.text for candidate in candidates)]
-        width = self.bi_encoder.output_dim
-        embeddings = np.empty((len(given), width), dtype=np.float32)
-        missing = [n for n, embedding in enumerate(given) if embedding is None]
-        if missing:
-            embeddings[missing] = self.runner(self.bi_encoder, [texts[n] for n in missing])
-        for n, embedding in enumerate(given):
-            if embedding is not None:
-                embeddings[n] = checked_embedding(embedding, n - 1, width)
-        unit = _unit(embeddings)
-        rounded: FloatArray = np.round(unit[1:] @ unit[0], SCORE_DECIMALS)
-        return rounded
+        given: Mapping[str, float] | None,
+    ) -> dict[str, float]:
+        if self.first_stage == "dense":
+            return {}
+        if given is None:
+            scores = bm25_scores(query, [candidate.text for candidate in candidates])
+            given = dict(zip((c.id for c in candidates), scores.tolist(), strict=True))
+        there = {candidate.id for candidate in candidates}
+        return {id_: score for id_, score in given.items() if score > 0 and id_ in there}
 
-    def _rerank(
-        self, query: str, candidates: Sequence[Candidate], cosines: FloatArray
-    ) -> list[RankedCandidate]:
-        if not candidates:
-            return []
-        texts = [candidate.text for candidate in candidates]
-        logits = np.round(self.cross_encoder.score(query, texts, self.runner), SCORE_DECIMALS)
-        scores = self.cross_encoder.fusion.score(cosines, logits)
-        cross_ranks = _ranks(logits, candidates)
-        order = _best_first(scores, candidates, len(candidates))
-        return [
-            RankedCandidate(
-                id=candidates[n].id,
-                text=candidates[n].text,
-                rank=rank,
-                score=float(scores[n]),
-                bi_encoder_score=float(cosines[n]),
-                bi_encoder_rank=n + 1,
-                cross_encoder_score=float(logits[n]),
-                cross_encoder_rank=cross_ranks[n],
-            )
-            for rank, n in enumerate(order, start=1)
-        ]
+    def _model_ids(self) -> dict[str, str]:
+        first = {"bi_encoder": self.bi_encoder.model_id}
+        return first | {stage.name: stage.model_id for stage in self.stages}
 
 
-class _Clock:
-    """Wall time by stage."""
-
-    def __init__(self) -> None:
-        self._started = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self._laps[stage] = 1000 * (now - self._last)
-        self._last = now
-
-    def timings_ms(self) -> dict[str, float]:
-        return self._laps | {"total": 1000 * (self._last - self._started)}
-
-
-def _unit(vectors: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: FloatArray = vectors / np.maximum(lengths, 1e-12)
-    return scaled
-
-
-def _best_first(
-    scores: np.ndarray[tuple[int], np.dtype[np.floating]] | FloatArray,
-    candidates: Sequence[Candidate],
-    top_k: int,
-) -> list[int]:
-    """Return positions of the ``top_k`` highest scores, ties by id."""
-    positions = np.arange(len(scores))
-    if top_k < len(scores):
-        # All that tie with the last place are kept until ids decide.
-        bar = np.partition(scores, -top_k)[-top_k]
-        positions = np.flatnonzero(scores >= bar)
-    order = sorted(positions.tolist(), key=lambda n: (-scores[n], candidates[n].id))
-    return order[:top_k]
-
-
-def _ranks(scores: FloatArray, candidates: Sequence[Candidate]) -> dict[int, int]:
-    order = _best_first(scores, candidates, len(candidates))
-    return {position: rank for rank, position in enumerate(order, start=1)}
+def _ranked(rank: int, entry: Entry) -> RankedCandidate:
+    return RankedCandidate(
+        id=entry.candidate.id,
+        text=entry.candidate.text,
+        rank=rank,
+        score=entry.score,
+        retrieval_rank=entry.retrieval_rank,
+        scores=entry.scores,
+        ranks=entry.ranks,
+        effects=entry.effects,
+    )
 
 
 def _improvement(
-    ranked: Sequence[RankedCandidate], relevant_ids: Collection[str] | None
+    ranked: Sequence[RankedCandidate],
+    candidates: Sequence[Candidate],
+    cosines: FloatArray,
+    relevant_ids: Collection[str] | None,
 ) -> float | None:
     if relevant_ids is None:
         return None
-    hits = [candidate.id in relevant_ids for candidate in ranked]
-    before = [hit for hit, c in zip(hits, ranked, strict=True) if c.bi_encoder_rank <= PRECISION_AT]
-    return (sum(hits[:PRECISION_AT]) - sum(before)) / PRECISION_AT
+    ids = [candidate.id for candidate in candidates]
+    before = [ids[n] in relevant_ids for n in best_first(cosines, ids, PRECISION_AT)]
+    after = [candidate.id in relevant_ids for candidate in ranked[:PRECISION_AT]]
+    return (sum(after) - sum(before)) / PRECISION_AT

@@ -41,6 +41,14 @@ Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class KeptApart:
+    """Occupations and postings that nothing was trained on."""
+
+    occupations: list[Occupation]
+    postings: list[PostingRow]
+
+
+@dataclass(frozen=True, slots=True)
 class RankingData:
     """Occupations and postings to train on, and those kept apart."""
 
@@ -48,6 +56,20 @@ class RankingData:
     held_out_occupations: list[Occupation]
     postings: list[PostingRow]
     held_out_postings: list[PostingRow]
+
+    def for_fitting(self) -> KeptApart:
+        """Return the half of what is kept apart that the weights of the score are fitted on."""
+        return KeptApart(
+            self.held_out_occupations[: len(self.held_out_occupations) // 2],
+            self.held_out_postings[: len(self.held_out_postings) // 2],
+        )
+
+    def for_judging(self) -> KeptApart:
+        """Return the half that nothing was fitted on either."""
+        return KeptApart(
+            self.held_out_occupations[len(self.held_out_occupations) // 2 :],
+            self.held_out_postings[len(self.held_out_postings) // 2 :],
+        )
 
 
 def read_ranking_data(data: Path, seed: int) -> RankingData:
@@ -109,25 +131,22 @@ def finish_reranker(
     """Fit the fusion weights of the reranker in ``out``, write them there, and measure it."""
     encoder = TextEncoder.load(precision="fp32")
     model = CrossEncoderReranker.load(out, precision="fp32").model
-    half = len(ranking_data.held_out_occupations) // 2
+    fitted, unseen = ranking_data.for_fitting(), ranking_data.for_judging()
     everything = ranking_data.occupations + ranking_data.held_out_occupations
-    fitted, unseen = (
-        held_out_occupation_lists(part, everything, encoder, seed)
-        for part in (
-            ranking_data.held_out_occupations[:half],
-            ranking_data.held_out_occupations[half:],
-        )
-    )
-    fusion = fit_fusion(fitted, score_lists(fitted, model))
+    lists = [
+        held_out_occupation_lists(fitted.occupations, everything, encoder, seed),
+        posting_lists(fitted.postings, encoder),
+    ]
+    fusion = fit_fusion(lists, [score_lists(each, model) for each in lists])
     update_fusion(out, fusion)
     log(f"fusion {fusion}")
     judged = {
-        "occupations": unseen,
+        "occupations": held_out_occupation_lists(unseen.occupations, everything, encoder, seed),
         "vacancies": vacancy_lists(data, encoder, vacancies, seed),
-        "postings": posting_lists(ranking_data.held_out_postings, encoder),
+        "postings": posting_lists(unseen.postings, encoder),
     }
     metrics = {}
-    for name, lists in judged.items():
-        metrics[name] = compare(lists, score_lists(lists, model), fusion)
+    for name, part in judged.items():
+        metrics[name] = compare(part, score_lists(part, model), fusion)
         log(f"{name}: {metrics[name]}")
     return RerankerBuild(out, metrics)

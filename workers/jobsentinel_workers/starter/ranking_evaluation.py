@@ -17,13 +17,18 @@ from scipy.optimize import minimize
 from jobsentinel.contract.text import compose_posting_text, normalise
 from jobsentinel_workers.encoders import SequenceModel, run_directly
 from jobsentinel_workers.reranking import Fusion, PairModel
-from jobsentinel_workers.starter.open_data import Occupation, PostingRow, read_csv, read_esco
-from jobsentinel_workers.starter.ranking_data import sample_document, sample_query
-from jobsentinel_workers.starter.ranking_metrics import (
+from jobsentinel_workers.reranking.fusion import shares_of_best
+from jobsentinel_workers.reranking.lexical import bm25
+from jobsentinel_workers.reranking.lexical_segments import Part, build_segment
+from jobsentinel_workers.reranking.query_resampling import paired_p_values
+from jobsentinel_workers.reranking.rank_fusion import reciprocal_rank_fusion
+from jobsentinel_workers.reranking.ranking_measures import (
+    RankedGrades,
     ndcg_at,
-    paired_p_value,
     reciprocal_rank_at,
 )
+from jobsentinel_workers.starter.open_data import Occupation, PostingRow, read_csv, read_esco
+from jobsentinel_workers.starter.ranking_data import sample_document, sample_query
 
 TOP_K = 30
 MAX_QUERIES = 100
@@ -32,17 +37,19 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class JudgedLists:
-    """The first stage's best documents for each query, and what they are worth.
+    """Retrieval's best documents for each query, and what they are worth.
 
     Attributes:
-        pairs: for each query, its (query, document) pairs in the order of the first stage.
+        pairs: for each query, its (query, document) pairs in the order of retrieval.
         cosines: (queries, k) cosines of the bi-encoder.
+        lexical: (queries, k) BM25 scores as shares of the best one's.
         grades: (queries, k) relevance in 0..1.
         ideals: for each query all grades there are, also of documents that were not retrieved.
     """
 
     pairs: list[list[tuple[str, str]]]
     cosines: Array
+    lexical: Array
     grades: Array
     ideals: list[list[float]]
 
@@ -58,19 +65,30 @@ def retrieve(
     encoder: SequenceModel,
     top_k: int = TOP_K,
 ) -> JudgedLists:
-    """Return the ``top_k`` documents of the bi-encoder for each query, with their grades."""
+    """Return the ``top_k`` documents of retrieval for each query, with their grades."""
     similarity = run_directly(encoder, queries) @ run_directly(encoder, documents).T
-    order = np.argsort(-similarity, axis=1, kind="stable")[:, :top_k]
+    words = [Part.of(build_segment(documents))]
+    lexical = np.stack([bm25(query, words)[0] for query in queries])
+    order = np.array([_fused(*row, top_k) for row in zip(similarity, lexical, strict=True)])
     everything = range(len(documents))
     return JudgedLists(
         pairs=[[(q, documents[n]) for n in row] for q, row in zip(queries, order, strict=True)],
         cosines=np.take_along_axis(similarity, order, axis=1).astype(np.float64),
+        lexical=shares_of_best(np.take_along_axis(lexical, order, axis=1)),
         grades=np.array([[grade(q, int(n)) for n in row] for q, row in enumerate(order)]),
         ideals=[
             sorted((grade(q, n) for n in everything), reverse=True)[:10]
             for q in range(len(queries))
         ],
     )
+
+
+def _fused(cosines: Array, lexical: Array, top_k: int) -> list[int]:
+    """Return the positions that dense and lexical retrieval together put first."""
+    dense = np.argsort(-cosines, kind="stable")[:top_k]
+    by_words = [n for n in np.argsort(-lexical, kind="stable")[:top_k] if lexical[n] > 0]
+    names = [[f"{n:09}" for n in found] for found in (dense, by_words)]
+    return [int(name) for name, _ in reciprocal_rank_fusion(names)[:top_k]]
 
 
 def held_out_occupation_lists(
@@ -124,31 +142,42 @@ def score_lists(lists: JudgedLists, model: PairModel) -> Array:
     return run_directly(model, flat)[:, 0].astype(np.float64).reshape(lists.cosines.shape)
 
 
-def fit_fusion(lists: JudgedLists, logits: Array) -> Fusion:
+def fit_fusion(lists: Sequence[JudgedLists], logits: Sequence[Array]) -> Fusion:
     """Return the weights with the lowest log loss over lists (listwise), as probabilities.
 
-    The ratio of the weights is fitted on whole lists, for order is what counts; scale and bias
-    then on single documents, so that a score reads as a probability.
+    The ratio of the weights is fitted on whole lists, for order is what counts, and each kind of
+    lists counts alike; scale and bias then on single documents, so that a score reads as a
+    probability.
     """
-    informative = lists.grades.sum(axis=1) > 0
-    cosines, scores = lists.cosines[informative], logits[informative]
-    target = lists.grades[informative]
-    target = target / target.sum(axis=1, keepdims=True)
+    kinds = [_informative(each, scores) for each, scores in zip(lists, logits, strict=True)]
 
     def listwise(weights: Array) -> float:
-        total = weights[0] * cosines + weights[1] * scores
-        return float(-(target * _log_softmax(total)).sum(axis=1).mean())
+        losses = [
+            -(grades / grades.sum(axis=1, keepdims=True) * _log_softmax(parts @ weights)).sum(1)
+            for parts, grades in kinds
+        ]
+        return float(np.mean([loss.mean() for loss in losses]))
 
-    ratio = minimize(listwise, np.array([10.0, 1.0]), bounds=[(0, 100), (0, 20)]).x
-    joined = ratio[0] * cosines + ratio[1] * scores
-    grades = lists.grades[informative]
+    bounds = [(0, 100), (0, 20), (0, 20)]
+    ratio = minimize(listwise, np.array([10.0, 1.0, 1.0]), bounds=bounds).x
 
     def pointwise(line: Array) -> float:
-        z = line[0] * joined + line[1]
-        return float((np.logaddexp(0.0, z) - grades * z).mean())
+        losses = []
+        for parts, grades in kinds:
+            z = line[0] * (parts @ ratio) + line[1]
+            losses.append((np.logaddexp(0.0, z) - grades * z).mean())
+        return float(np.mean(losses))
 
     scale, bias = minimize(pointwise, np.array([1.0, 0.0]), bounds=[(0.01, 10), (-50, 50)]).x
-    return Fusion(float(scale * ratio[0]), float(scale * ratio[1]), float(bias))
+    cosine, cross, lexical = (float(scale * weight) for weight in ratio)
+    return Fusion(cosine, cross, float(bias), lexical)
+
+
+def _informative(lists: JudgedLists, logits: Array) -> tuple[Array, Array]:
+    """Return (queries, k, 3) parts of the score and (queries, k) grades, where any is above 0."""
+    told = lists.grades.sum(axis=1) > 0
+    parts = np.stack([lists.cosines, logits, lists.lexical], axis=-1)
+    return parts[told], lists.grades[told]
 
 
 def _log_softmax(values: Array) -> Array:
@@ -158,23 +187,26 @@ def _log_softmax(values: Array) -> Array:
 
 
 def compare(lists: JudgedLists, logits: Array, fusion: Fusion) -> dict[str, float]:
-    """Return nDCG@10 and MRR@10 of the first stage, of the cross-encoder alone, and of both."""
+    """Return nDCG@10 and MRR@10 of retrieval, of the cross-encoder alone, and of all together."""
     stages = {
         "bi_encoder": lists.cosines,
+        "hybrid": -np.tile(np.arange(lists.cosines.shape[1], dtype=np.float64), (len(logits), 1)),
         "cross_encoder": logits,
-        "both": fusion.cosine_weight * lists.cosines + fusion.cross_weight * logits,
+        "all": fusion.score(lists.cosines, logits, lists.lexical),
     }
     metrics: dict[str, float] = {"queries": float(len(lists.pairs))}
-    by_query: dict[str, list[float]] = {}
+    by_query: dict[str, Array] = {}
     for stage, scores in stages.items():
         ranked = np.take_along_axis(
             lists.grades, np.argsort(-scores, axis=1, kind="stable"), axis=1
         ).tolist()
-        pairs = list(zip(ranked, lists.ideals, strict=True))
-        by_query[stage] = [ndcg_at(grades, ideal) for grades, ideal in pairs]
-        metrics[f"ndcg_at_10_{stage}"] = float(np.mean(by_query[stage]))
-        metrics[f"mrr_at_10_{stage}"] = float(np.mean([reciprocal_rank_at(r) for r in ranked]))
-    metrics["p_value_both_against_bi_encoder"] = paired_p_value(
-        by_query["both"], by_query["bi_encoder"]
-    )
+        found = [
+            RankedGrades(grades, ideal, relevant_from=1.0)
+            for grades, ideal in zip(ranked, lists.ideals, strict=True)
+        ]
+        by_query[stage] = np.array([ndcg_at(each) for each in found])
+        metrics[f"ndcg_at_10_{stage}"] = float(by_query[stage].mean())
+        metrics[f"mrr_at_10_{stage}"] = float(np.mean([reciprocal_rank_at(e) for e in found]))
+    difference = by_query["all"] - by_query["hybrid"]
+    metrics["p_value_all_against_hybrid"] = float(paired_p_values(difference[:, None])[0])
     return metrics

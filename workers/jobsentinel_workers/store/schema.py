@@ -17,6 +17,7 @@ from sqlalchemy import (
     Column,
     Dialect,
     Float,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -26,7 +27,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The newest migration; a store at this revision is opened without loading Alembic."""
 
 
@@ -73,6 +74,31 @@ postings = Table(
     Column("change_seq", BigInteger, nullable=False),
     Index("postings_by_change", "change_seq"),
     Index("postings_by_content", "content_hash"),
+)
+
+# What filters compare, apart from the long texts, so that looking through it is quick. Texts are
+# folded (see ``jobsentinel.contract.filter_fields``), so that every database compares them alike.
+posting_facts = Table(
+    "posting_facts",
+    metadata,
+    Column("posting_id", Text, ForeignKey("postings.id", ondelete="CASCADE"), primary_key=True),
+    Column("remote", Boolean),
+    Column("posted_day", Integer),  # since the year 1
+    Column("stated_salary_low", Float(53)),  # a year, as are the next two
+    Column("stated_salary_high", Float(53)),
+    Column("estimated_salary", Float(53)),
+    Column("scam", Float(53)),
+    Column("match_quality", Float(53)),
+    Column("change_seq", BigInteger, nullable=False),
+    Column("category", Text),
+    Column("id", Text),
+    Column("title", Text),
+    Column("company", Text),
+    Column("location", Text),
+    Column("employment_type", Text),
+    Column("experience_level", Text),
+    Column("source", Text),
+    Column("url", Text),
 )
 
 posting_deletions = Table(

@@ -8,8 +8,9 @@ snapshots see; only overwriting a row copies the matrix.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -26,6 +27,12 @@ _ROWS_A_FETCH: Final = 2_000
 _FIRST_CAPACITY: Final = 1_024
 _ROUNDING: Final = 1e-4
 """More than float32 can lose in a product of two unit vectors of up to 1,600 dimensions."""
+
+
+_FEW: Final = 4
+"""Copying rows out of the matrix costs so many times what a product over them does."""
+
+Rows = npt.NDArray[np.intp]
 
 
 def _no_rows() -> Vector:
@@ -45,6 +52,13 @@ class _Snapshot:
     def matrix(self) -> Vector:
         return self.buffer[: len(self.ids)]
 
+    def rows_of(self, ids: Collection[str]) -> Rows:
+        """Return the rows of those of ``ids`` that are here, each once and in order."""
+        found = np.fromiter(map(self.positions.get, ids, repeat(-1)), np.intp, count=len(ids))
+        named = np.zeros(len(self.ids), dtype=bool)
+        named[found[found >= 0]] = True
+        return np.flatnonzero(named)
+
 
 class VectorIndex:
     """The embeddings of one encoder, normalised, float32 (n, d), searchable by cosine.
@@ -58,6 +72,7 @@ class VectorIndex:
         self._encoder_id = encoder_id
         self._snapshot = _Snapshot()
         self._refreshing = threading.Lock()
+        self._kept: tuple[_Snapshot, Collection[str], Rows] | None = None
 
     def __len__(self) -> int:
         return len(self._snapshot.ids)
@@ -88,12 +103,22 @@ class VectorIndex:
             for change in _changes(connection, self._encoder_id, draft.base.sequence):
                 draft.apply(*change)
             self._snapshot = draft.publish(newest)
+            self._kept = None  # it would keep the old matrix in memory
             return draft.applied
 
-    def search(self, query: npt.ArrayLike, k: int) -> tuple[list[str], Vector]:
+    def search(
+        self, query: npt.ArrayLike, k: int, among: Collection[str] | None = None
+    ) -> tuple[list[str], Vector]:
         """Return the ids of the ``k`` nearest postings and their cosines (k,), best first.
 
         Fewer come back when the index holds fewer. Equal cosines are in order of their ids.
+
+        Args:
+            query: a vector (d,); its length does not matter.
+            k: how many postings are wanted.
+            among: ids of the only postings to look at; those that are not indexed count for
+                nothing. None looks at all. The rows of a frozenset are remembered for the next
+                search.
 
         Raises:
             InvalidInput: ``query`` is not a finite, non-zero vector (d,), or ``k`` is below 1.
@@ -107,10 +132,21 @@ class VectorIndex:
         if direction.size != snapshot.buffer.shape[1]:
             expected = snapshot.buffer.shape[1]
             raise InvalidInput("query", f"has {direction.size} dimensions, the index {expected}")
-        rows = _best_rows(snapshot.matrix, direction, k)
+        rows = _best_rows(snapshot.matrix, direction, k, self._rows(snapshot, among))
         cosines = _exact_cosines(snapshot.matrix[rows], direction)
         order = sorted(range(len(rows)), key=lambda i: (-cosines[i], snapshot.ids[rows[i]]))[:k]
         return [snapshot.ids[rows[i]] for i in order], cosines[order]
+
+    def _rows(self, snapshot: _Snapshot, among: Collection[str] | None) -> Rows | None:
+        if among is None:
+            return None
+        kept = self._kept  # one tuple, so that threads see it whole
+        if kept is not None and kept[0] is snapshot and kept[1] is among:
+            return kept[2]
+        rows = snapshot.rows_of(among)
+        if isinstance(among, frozenset):
+            self._kept = snapshot, among, rows
+        return rows
 
 
 class _Draft:
@@ -227,13 +263,23 @@ def _unit_query(query: npt.ArrayLike) -> Vector:
     return _unit(vector)
 
 
-def _best_rows(matrix: Vector, query: Vector, k: int) -> npt.NDArray[np.intp]:
+def _best_rows(matrix: Vector, query: Vector, k: int, among: Rows | None) -> Rows:
     """Return the rows that can be among the best ``k``, ties and rounding included."""
-    if k >= len(matrix):
-        return np.arange(len(matrix))
-    cosines = matrix @ query
-    kth = np.partition(cosines, len(matrix) - k)[len(matrix) - k]
-    return np.flatnonzero(cosines >= kth - _ROUNDING)
+    rows = np.arange(len(matrix)) if among is None else among
+    if k >= len(rows):
+        return rows
+    cosines = _cosines(matrix, query, among)
+    kth = np.partition(cosines, len(rows) - k)[len(rows) - k]
+    best: Rows = rows[cosines >= kth - _ROUNDING]
+    return best
+
+
+def _cosines(matrix: Vector, query: Vector, among: Rows | None) -> Vector:
+    if among is None:
+        return matrix @ query
+    if len(among) * _FEW < len(matrix):
+        return matrix[among] @ query
+    return (matrix @ query)[among]
 
 
 def _exact_cosines(rows: Vector, query: Vector) -> Vector:

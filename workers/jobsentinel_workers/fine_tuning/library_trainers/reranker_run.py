@@ -42,7 +42,7 @@ from jobsentinel_workers.fine_tuning.summary import summarise
 from jobsentinel_workers.fine_tuning.trained_weights import TrainedWeights
 from jobsentinel_workers.fine_tuning.training_data import TrainingData
 from jobsentinel_workers.reranking import PairLimits, PairModel
-from jobsentinel_workers.starter.ranking_metrics import ndcg_at
+from jobsentinel_workers.reranking.ranking_measures import RankedGrades, ndcg_at
 
 Metrics = dict[str, float | None]
 HEAD_SPEED = 3.0
@@ -181,7 +181,7 @@ def _mean_ndcg(logits: FloatArray, rows: JobMatchingDataset) -> float | None:
         grades = truth[members]
         if len(set(grades)) > 1:
             order = np.argsort(-logits[members], kind="stable")
-            found.append(ndcg_at(grades[order].tolist(), grades.tolist()))
+            found.append(ndcg_at(RankedGrades(grades[order].tolist(), grades.tolist())))
     return float(np.mean(found)) if found else None
 
 

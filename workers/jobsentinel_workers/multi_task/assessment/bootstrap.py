@@ -140,7 +140,7 @@ def to_intervals(found: Resampled) -> dict[str, Interval]:
 
 
 def _interval(found: Resampled, name: str, value: float) -> Interval:
-    low, high = _percentiles(found.draws[name], found.trials)
+    low, high = percentiles(found.draws[name], found.trials)
     if name == "calibration_error":
         excess = float(np.nanmean(found.draws[name])) - value
         low, high = max(0.0, low - excess - excess / NOISE_GROWTH), min(1.0, high - excess)
@@ -169,7 +169,7 @@ def _difference(
     ours: Resampled, other: Resampled, name: str, own: Interval, others: Interval
 ) -> Interval:
     value = own.value - others.value
-    low, high = _percentiles(ours.draws[name] - other.draws[name], ours.trials)
+    low, high = percentiles(ours.draws[name] - other.draws[name], ours.trials)
     # Both faultless, or both at fault, on every row: what they would do elsewhere is as open as
     # it is for each, unless they say the same anyway.
     faultless = METRICS[name].counts_successes and own.value in (0.0, 1.0)
@@ -178,7 +178,7 @@ def _difference(
     return Interval(value, min(low, value), max(high, value))
 
 
-def _percentiles(draws: FloatArray, trials: int) -> tuple[float, float]:
+def percentiles(draws: FloatArray, trials: int) -> tuple[float, float]:
     quantile = stats.t.ppf((1 - CONFIDENCE) / 2, trials - 1) * np.sqrt(trials / (trials - 1))
     tail = float(stats.norm.cdf(quantile))
     low, high = np.nanquantile(draws, [tail, 1 - tail])
