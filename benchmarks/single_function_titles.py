@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from jobsentinel.contract.text import normalise
+
 FUNCTIONS = 10
 TEST_SHARE = 0.2
 
@@ -16,7 +18,7 @@ TEST_SHARE = 0.2
 def read_titles(data: Path, limit: int) -> list[dict[str, str]]:
     """Return each title once, with its function where it has one of the most frequent ten."""
     with gzip.open(data / "linkedin_titles.csv.gz", "rt", encoding="utf-8", newline="") as stream:
-        found = {row["title"].casefold(): row for row in csv.DictReader(stream)}
+        found = {normalise(row["title"]).casefold(): row for row in csv.DictReader(stream)}
     single = [
         row for row in found.values() if row["job_functions"] and "|" not in row["job_functions"]
     ]

@@ -14,6 +14,7 @@ from jobsentinel import Producer, Settings
 from jobsentinel_workers.embedded import EmbeddedServer
 from jobsentinel_workers.encoders import TextEncoder
 from jobsentinel_workers.fleet import Fleet
+from jobsentinel_workers.store import Database
 
 for name in [name for name in os.environ if name.startswith("JOBSENTINEL_")]:
     del os.environ[name]  # a developer's own fleet is never touched
@@ -47,6 +48,15 @@ def settings(
     """Settings of a namespace and a data folder that no other test uses."""
     namespace = f"t{abs(hash(request.node.nodeid)) % 10**12}"
     return _settings(tmp_path / "data", redis_url=redis_server.url, namespace=namespace)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """The store of the test's settings, with its tables."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database.open(settings.store_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,14 +26,6 @@ COMMAND = (sys.executable, "-c", "from jobsentinel.cli import main; raise System
 REQUEST = ScoreRequest.parse({"postings": [{"id": "job-1", "title": "Nurse"}]})
 PAYLOAD = wire.encode_request(TASKS["score"], REQUEST)
 TRACEBACK = "Traceback (most recent call last):\n  File ...\nRuntimeError: out of memory\n"
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    """The store that the command will look at, with its tables."""
-    opened = Database.open(settings.store_url)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

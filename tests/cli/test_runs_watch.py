@@ -34,15 +34,6 @@ FALLING = [LossPoint(step, 1.0 / step) for step in range(1, 11)]
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    """The store that the command will look at, with its tables."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    opened = Database.open(settings.store_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def watching(settings: Settings) -> Watching:
     """Watch in a process of its own, since what happens meanwhile is up to the test."""
     values = {"REDIS_URL": settings.redis_url, "NAMESPACE": settings.namespace}

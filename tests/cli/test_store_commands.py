@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,6 @@ SCORE = {
     "scam": {"probability": 0.02, "is_scam": False, "threshold": 0.5},
     "custom": {},
 }
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    """The store that the command will look at, with its tables."""
-    opened = Database.open(settings.store_url)
-    yield opened
-    opened.close()
 
 
 def json_rows(result: Result) -> list[Any]:

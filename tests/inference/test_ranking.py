@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,15 +51,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> ServingModels:
     folder = tmp_path_factory.mktemp("ranking-models")
     redis_url = "redis://127.0.0.1:1"
     return ServingModels(Settings.load(data_dir=folder, redis_url=redis_url, precision="fp32"))
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    """The store of the test's settings."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database.open(settings.store_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

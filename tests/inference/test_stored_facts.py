@@ -35,15 +35,6 @@ Work = Callable[[JobStream[Any, Any]], None]
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    """The store of the test's settings."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database.open(settings.store_url)
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def work(settings: Settings, producer: Producer, database: Database) -> Iterator[Work]:
     """Work on jobs like an inference process."""
     threads = torch.get_num_threads()

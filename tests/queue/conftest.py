@@ -9,7 +9,6 @@ import redis
 
 from jobsentinel import Settings
 from jobsentinel.ledger import Ledger
-from jobsentinel_workers.store import Database
 
 
 @pytest.fixture
@@ -21,11 +20,3 @@ def client(settings: Settings) -> Iterator[redis.Redis]:
 @pytest.fixture
 def ledger(client: redis.Redis, settings: Settings) -> Ledger:
     return Ledger(client, settings.namespace)
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    settings.data_dir.mkdir(parents=True)
-    database = Database.open(settings.store_url)
-    yield database
-    database.close()

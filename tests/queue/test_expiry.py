@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,14 +9,6 @@ import pytest
 from jobsentinel import Producer, Settings
 from jobsentinel_workers.jobs.reconciler import Reconciler
 from jobsentinel_workers.store import Database, postings
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    opened = Database.open(settings.store_url)
-    yield opened
-    opened.close()
 
 
 def _deliver(database: Database, posting_id: str, days_ago: int) -> None:

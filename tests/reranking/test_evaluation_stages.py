@@ -6,20 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.encoder_folders import write_reranker
 
-from jobsentinel_workers.encoders import FloatArray, TextEncoder, load_backbone, run_directly
-from jobsentinel_workers.encoders.adapters import add_adapters
+from jobsentinel_workers.encoders import FloatArray, TextEncoder, run_directly
 from jobsentinel_workers.reranking import (
     Candidate,
     CrossEncoderReranker,
-    Fusion,
     HybridRanker,
-    PairLimits,
 )
-from jobsentinel_workers.reranking.cross_encoder import save_reranker
 from jobsentinel_workers.reranking.evaluation import evaluate_rankings
 from jobsentinel_workers.reranking.judgements import Judgements
-from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 from jobsentinel_workers.reranking.staged_rankings import (
     STAGES,
     Pool,
@@ -35,16 +31,7 @@ DOCUMENTS = {f"job-{n:02}": f"{TITLES[n % 5]} number {n}" for n in reversed(rang
 def reranker(
     tiny_encoder_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> CrossEncoderReranker:
-    backbone = load_backbone(tiny_encoder_path)
-    add_adapters(backbone.network, rank=2, alpha=4.0)
-    folder = save_reranker(
-        PairNetwork(backbone.network, backbone.hidden_size),
-        backbone,
-        tmp_path_factory.mktemp("reranker"),
-        adapter={"rank": 2, "alpha": 4.0},
-        limits=PairLimits(16, 64),
-        fusion=Fusion(8.0, 0.5, -4.0),
-    )
+    folder = write_reranker(tmp_path_factory.mktemp("reranker"), tiny_encoder_path)
     return CrossEncoderReranker.load(folder, precision="fp32")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.encoder_folders import write_reranker
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.encoders import (
@@ -15,21 +16,16 @@ from jobsentinel_workers.encoders import (
     SequenceModel,
     TextEncoder,
     TextInput,
-    load_backbone,
     run_directly,
 )
-from jobsentinel_workers.encoders.adapters import add_adapters
 from jobsentinel_workers.reranking import (
     Candidate,
     CrossEncoderReranker,
     Fusion,
     HybridRanker,
-    PairLimits,
     RankedCandidate,
     Stage,
 )
-from jobsentinel_workers.reranking.cross_encoder import save_reranker
-from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 from jobsentinel_workers.reranking.rankings import FirstStage
 
 POOL = [
@@ -42,16 +38,7 @@ POOL = [
 
 @pytest.fixture(scope="module")
 def reranker(tiny_encoder_path: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
-    backbone = load_backbone(tiny_encoder_path)
-    add_adapters(backbone.network, rank=2, alpha=4.0)
-    folder = save_reranker(
-        PairNetwork(backbone.network, backbone.hidden_size),
-        backbone,
-        tmp_path_factory.mktemp("reranker"),
-        adapter={"rank": 2, "alpha": 4.0},
-        limits=PairLimits(16, 64),
-        fusion=Fusion(8.0, 0.5, -4.0),
-    )
+    folder = write_reranker(tmp_path_factory.mktemp("reranker"), tiny_encoder_path)
     return CrossEncoderReranker.load(folder, precision="fp32")
 
 

@@ -8,12 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.encoder_folders import write_reranker
 
-from jobsentinel_workers.encoders import load_backbone
-from jobsentinel_workers.encoders.adapters import add_adapters
-from jobsentinel_workers.reranking import Fusion, PairLimits
-from jobsentinel_workers.reranking.cross_encoder import save_reranker
-from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 from jobsentinel_workers.starter.evaluate_ranking import EVALUATION_FILE, main
 from jobsentinel_workers.starter.ranking_trials import vacancies
 
@@ -48,16 +44,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def reranker(tiny_encoder_path: Path, tmp_path: Path) -> Path:
     """A folder with a small random reranker."""
-    backbone = load_backbone(tiny_encoder_path)
-    add_adapters(backbone.network, rank=2, alpha=4.0)
-    return save_reranker(
-        PairNetwork(backbone.network, backbone.hidden_size),
-        backbone,
-        tmp_path / "reranker",
-        adapter={"rank": 2, "alpha": 4.0},
-        limits=PairLimits(16, 64),
-        fusion=Fusion(8.0, 0.5, -4.0),
-    )
+    return write_reranker(tmp_path / "reranker", tiny_encoder_path)
 
 
 def test_vacancies_whose_occupation_is_unknown_are_not_asked(data: Path) -> None:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from jobsentinel import Producer, Settings
+from jobsentinel import Producer
 from jobsentinel.handles import JobHandle
 from jobsentinel.ledger import Claim
 from jobsentinel_workers.jobs.context import JobContext
 from jobsentinel_workers.jobs.stopping import StopSignal
-from jobsentinel_workers.store import Database
 
 ROWS = [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(8)]
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    """The store of the test's settings."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database.open(settings.store_url)
-    yield database
-    database.close()
 
 
 @pytest.fixture

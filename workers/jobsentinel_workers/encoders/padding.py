@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,14 +32,17 @@ class PaddedBatch:
 
     def run(self, network: torch.nn.Module) -> torch.Tensor:
         """Return the last hidden states of ``network``, (rows, tokens, width)."""
+        hidden: torch.Tensor = self.call(network).last_hidden_state
+        return hidden
+
+    def call(self, network: torch.nn.Module) -> Any:
+        """Return what ``network``, of the transformers library, answers."""
         inputs = {
             "input_ids": self.input_ids,
             "attention_mask": self.attention_mask,
             "token_type_ids": self.token_type_ids,
         }
-        output = network(**{name: value for name, value in inputs.items() if value is not None})
-        hidden: torch.Tensor = output.last_hidden_state
-        return hidden
+        return network(**{name: value for name, value in inputs.items() if value is not None})
 
     def states(self, network: torch.nn.Module) -> TokenStates:
         """Return what a pooler reads: the last hidden states and which of them are whose."""

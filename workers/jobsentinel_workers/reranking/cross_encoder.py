@@ -27,6 +27,11 @@ from jobsentinel_workers.encoders.adapters import adapter_state, fold_adapters
 from jobsentinel_workers.encoders.loading import file_sha256
 from jobsentinel_workers.encoders.precision import DTYPES
 from jobsentinel_workers.reranking.fusion import Fusion
+from jobsentinel_workers.reranking.library_cross_encoder import (
+    is_library_cross_encoder,
+    load_library_cross_encoder,
+    write_fusion,
+)
 from jobsentinel_workers.reranking.pair_model import PairLimits, PairModel
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 
@@ -57,11 +62,17 @@ class CrossEncoderReranker:
     ) -> CrossEncoderReranker:
         """Return the reranker in the folder ``path``, by default the starter one.
 
+        A folder of sentence-transformers' ``CrossEncoder``, or of a transformers model for sequence
+        classification with one output, is one as well.
+
         Raises:
             ModelUnavailable: the folder holds no readable reranker, or for another encoder.
         """
         folder = _starter_folder() if path is None else Path(path)
-        config, tensors = _read(folder)
+        config = _read_config(folder)
+        if is_library_cross_encoder(config):
+            return cls(*load_library_cross_encoder(folder, precision, device))
+        tensors = _read_tensors(folder, config)
         backbone = _backbone(config["encoder"])
         network = _build(backbone, config, tensors, folder)
         chosen, place = choose_precision(precision), choose_device(device)
@@ -123,20 +134,34 @@ def write_config(directory: Path, settings: dict[str, Any]) -> None:
 
 def update_fusion(directory: Path, fusion: Fusion) -> None:
     """Replace the fusion weights of the reranker in ``directory``."""
-    config, _ = _read(directory)
+    config = _read_config(directory)
+    if is_library_cross_encoder(config):
+        write_fusion(directory, fusion)
+        return
+    _check_format(directory, config)
     write_config(directory, config | {"fusion": asdict(fusion)})
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], Tensors]:
+def _read_config(folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        tensors = load_file(folder / WEIGHTS_FILE)
+        config: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"{folder} holds no readable reranker: {error}") from error
+    return config
+
+
+def _read_tensors(folder: Path, config: dict[str, Any]) -> Tensors:
+    _check_format(folder, config)
+    try:
+        return load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelUnavailable(f"{folder} holds no readable reranker: {error}") from error
+
+
+def _check_format(folder: Path, config: dict[str, Any]) -> None:
     found = (config.get("format"), config.get("format_version"))
     if found != (FORMAT, FORMAT_VERSION):
         raise ModelUnavailable(f"{folder} has format {found}, not {(FORMAT, FORMAT_VERSION)}")
-    return config, tensors
 
 
 def _backbone(wanted: dict[str, Any]) -> Backbone:

@@ -83,6 +83,11 @@ def _check(folder: Path, kind: str) -> None:
     for module in modules:
         if not str(module).startswith("sentence_transformers."):
             raise ModelUnavailable(f"{folder} wants the code {module!r:.80}, which is not run")
+    refuse_runnable(folder)
+
+
+def refuse_runnable(folder: Path) -> None:
+    """Raise ModelUnavailable if ``folder`` holds a pickle or code."""
     for file in sorted(folder.rglob("*")):
         if file.suffix in _RUNNABLE:
             name = file.relative_to(folder)

@@ -17,7 +17,6 @@ from jobsentinel_workers.encoders import (
     ThreadTokenizer,
     pad_batch,
 )
-from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 from jobsentinel_workers.reranking.passages import select_passages
 
 CHARS_A_TOKEN = 5.5
@@ -39,7 +38,7 @@ class PairModel:
 
     def __init__(
         self,
-        network: PairNetwork,
+        network: torch.nn.Module,
         tokenizer_json: str,
         *,
         model_id: str,
