@@ -142,10 +142,10 @@ def show_ranking(
             str(posting.rank),
             titles.get(posting.id, posting.id)[:52],
             f"{posting.score:.3f}",
-            f"#{posting.bi_encoder_rank}",
+            f"#{posting.retrieval_rank}",
         )
     console.print(table)
-    first = sorted(ranking.ranked, key=lambda posting: posting.bi_encoder_rank)
+    first = sorted(ranking.ranked, key=lambda posting: posting.retrieval_rank)
     before = ndcg([posting.id for posting in first], relevance)
     after = ndcg([posting.id for posting in ranking.ranked], relevance)
     console.print(

@@ -29,7 +29,7 @@ from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 
 FRESH_RANK: Final = 16
 FRESH_ALPHA: Final = 32.0
-FRESH_FUSION: Final = Fusion(cosine_weight=3.5, cross_weight=0.5, bias=-3.0)
+FRESH_FUSION: Final = Fusion(cosine_weight=4.0, cross_weight=0.5, bias=-4.0, lexical_weight=1.5)
 """Near those fitted for the starter reranker; a new cross-encoder has none of its own."""
 
 

@@ -84,7 +84,8 @@ def reranker_card(metrics: Mapping[str, Mapping[str, float]], settings: Reranker
 # Starter reranker
 
 A cross-encoder as a low-rank adapter (rank {settings.rank}) with a small head. Its score is added
-to the bi-encoder's cosine; the weights are in `config.json`. {_ENCODER}
+to the bi-encoder's cosine and to the share of the best BM25 score; the weights are in
+`config.json`. {_ENCODER}
 ## Data
 {_ONET}{_LINKEDIN}
 The weights learnt from CC BY-SA material are offered under the same terms. No row of these sets is
@@ -96,13 +97,14 @@ misses of the bi-encoder. A quarter of the groups pair a real posting's title wi
 Trained {settings.steps} steps of {settings.groups_a_step} groups, seed {settings.seed}.
 
 ## Results
-The first 30 documents of the bi-encoder are reordered; documents it missed count as missed.
+The 30 documents that embeddings and words together put first (`hybrid`) are reordered, by the
+cosine, by the cross-encoder, and by all; documents that were missed count as missed.
 
 - *Occupations*: queries of O*NET occupations never trained on, half of those held out; the other
-  half fitted the weights.
+  half fitted the weights, together with half of the postings held out.
 - *Vacancies*: real vacancy titles against all ESCO occupations. Nothing was trained or fitted on
   this set or on ESCO.
-- *Postings*: titles of real postings never trained on, against descriptions.
+- *Postings*: titles of real postings never trained or fitted on, against their descriptions.
 
 {tables}
 ## Limits
