@@ -15,6 +15,7 @@ from safetensors.numpy import save
 
 from jobsentinel.contract.errors import InvalidInput, ModelCorrupted, ModelUnavailable
 from jobsentinel_workers.registry import MetricChange, ModelRegistry, ModelVersion
+from jobsentinel_workers.registry.staging import staging_folder
 
 
 @pytest.fixture
@@ -356,6 +357,30 @@ def test_threads_that_register_at_once_get_numbers_of_their_own(
     for thread in threads:
         thread.join()
     assert sorted(numbers) == list(range(1, 9))
+
+
+def test_a_copy_that_vanishes_while_others_are_looked_at_is_no_fault(tmp_path: Path) -> None:
+    # Given registrations that begin and end in other threads all the time
+    done = threading.Event()
+
+    def begin_and_end() -> None:
+        while not done.is_set():
+            with staging_folder(tmp_path) as private:
+                private.mkdir()
+
+    threads = [threading.Thread(target=begin_and_end) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+
+    # Then those that begin meanwhile find what is abandoned without stumbling over them
+    try:
+        for _ in range(300):
+            with staging_folder(tmp_path) as private:
+                assert not private.exists()
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_registering_a_version_again_writes_a_manifest_of_its_own(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -52,5 +52,7 @@ def _copy_file(source: Path, target: Path) -> None:
 def _remove_abandoned(staging: Path) -> None:
     cutoff = time.time() - ABANDONED_AFTER_S
     for folder in staging.iterdir():
-        if folder.stat().st_mtime < cutoff:
-            shutil.rmtree(folder, ignore_errors=True)
+        # One that ends meanwhile takes its copy away, which is as well.
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < cutoff:
+                shutil.rmtree(folder, ignore_errors=True)
