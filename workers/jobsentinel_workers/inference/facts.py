@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from jobsentinel.contract.postings import Posting
 from jobsentinel.contract.results import PostingScore
-from jobsentinel_workers.multi_task.stated_salary import parse_stated_salary
+from jobsentinel_workers.multi_task.stated_salary import StatedSalary, parse_stated_salary
 
 
 class StatedYear(Protocol):
@@ -19,7 +19,7 @@ class StatedYear(Protocol):
     def high_year(self) -> float | None: ...
 
 
-def read_stated_salary(posting: Posting) -> StatedYear | None:
+def read_stated_salary(posting: Posting) -> StatedSalary | None:
     """Return the salary that ``posting`` states, or None."""
     return parse_stated_salary(posting.salary, posting.text())
 

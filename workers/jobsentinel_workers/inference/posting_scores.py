@@ -8,7 +8,7 @@ from typing import Any
 from jobsentinel.contract import results
 from jobsentinel.contract.postings import Posting
 from jobsentinel.contract.task_specs import BUILT_IN_TASKS
-from jobsentinel_workers.multi_task.stated_salary import parse_stated_salary
+from jobsentinel_workers.inference.facts import read_stated_salary
 
 Prediction = Mapping[str, Any]
 
@@ -70,7 +70,7 @@ def _salary(answer: Prediction | None) -> results.SalaryPrediction | None:
 
 
 def _stated_salary(posting: Posting) -> results.StatedSalary | None:
-    stated = parse_stated_salary(posting.salary, posting.text())
+    stated = read_stated_salary(posting)
     if stated is None:
         return None
     return results.StatedSalary(

@@ -69,8 +69,3 @@ def indexes_of(database: Database) -> SearchIndexes:
         if id(database) not in _known:
             _known[id(database)] = SearchIndexes(database)
         return _known[id(database)]
-
-
-def index_of(database: Database, encoder_id: str) -> VectorIndex:
-    """Return this process's index of an encoder's embeddings."""
-    return indexes_of(database).vectors(encoder_id)

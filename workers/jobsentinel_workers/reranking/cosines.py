@@ -12,6 +12,12 @@ from jobsentinel_workers.reranking.rankings import Candidate
 from jobsentinel_workers.reranking.validation import checked_embedding
 
 
+def unit_rows(vectors: FloatArray) -> FloatArray:
+    """Return (n, d) ``vectors`` at length 1; rows of zeros stay zeros."""
+    unit: FloatArray = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
 def cosines_of(
     encoder: SequenceModel,
     query: str,
@@ -36,6 +42,6 @@ def cosines_of(
             embeddings[n] = checked_embedding(embedding, field, encoder.output_dim)
     if missing:
         embeddings[missing] = runner(encoder, [texts[n] for n in missing])
-    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    unit = unit_rows(embeddings)
     rounded: FloatArray = np.round(unit[1:] @ unit[0], SCORE_DECIMALS)
     return rounded

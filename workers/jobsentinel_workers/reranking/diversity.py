@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.encoders import FloatArray
+from jobsentinel_workers.reranking.cosines import unit_rows
 
 Scores = npt.NDArray[np.floating[Any]]
 
@@ -68,6 +69,4 @@ def _checked(
             "embeddings",
             f"must be ({len(wide)}, d) finite numbers, one row a score, not {vectors.shape}",
         )
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: FloatArray = vectors / np.maximum(lengths, 1e-12)
-    return wide, unit
+    return wide, unit_rows(vectors)

@@ -6,24 +6,13 @@ interaction over BERT", SIGIR 2020. Costs an encoding a text, as a bi-encoder, a
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
-from jobsentinel_workers.reranking.library_models import LibraryScorer, load_library_model
+from jobsentinel_workers.reranking.library_models import LibraryScorer
 
 
 class LateInteractionScorer(LibraryScorer):
     """A ``MultiVectorEncoder`` folder of sentence-transformers as the scorer of a `Stage`."""
 
     stage_name: ClassVar[str] = "late_interaction"
-
-    @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> LateInteractionScorer:
-        """Return the scorer of the model in the folder ``path``.
-
-        Raises:
-            ModelUnavailable: it holds no ``MultiVectorEncoder``, or files that could run code.
-        """
-        from sentence_transformers import MultiVectorEncoder
-
-        return cls(*load_library_model(MultiVectorEncoder, path, device))
+    library_class: ClassVar[str] = "MultiVectorEncoder"

@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 import torch
 from safetensors import SafetensorError
@@ -31,6 +31,20 @@ class LibraryScorer:
     """
 
     stage_name: ClassVar[str]
+    library_class: ClassVar[str]
+    """The class of sentence-transformers that wrote the folder."""
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> Self:
+        """Return the scorer of the model in the folder ``path``.
+
+        Raises:
+            ModelUnavailable: it holds no ``library_class``, or files that could run code.
+        """
+        import sentence_transformers  # takes seconds
+
+        kind = getattr(sentence_transformers, cls.library_class)
+        return cls(*load_library_model(kind, path, device))
 
     def __init__(self, model: Any, model_id: str) -> None:
         self.model_id = model_id

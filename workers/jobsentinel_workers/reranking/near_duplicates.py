@@ -27,6 +27,7 @@ import numpy.typing as npt
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.encoders import FloatArray
 from jobsentinel_workers.fine_tuning.grouping import groups_of_pairs
+from jobsentinel_workers.reranking.cosines import unit_rows
 from jobsentinel_workers.reranking.posting_words import (
     place_words,
     places_agree,
@@ -99,8 +100,7 @@ def _comparable(
     positions: tuple[int, ...], embeddings: FloatArray, towns: Sequence[frozenset[str]]
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs of ``positions`` whose places agree, for each its `NEIGHBOURS` nearest."""
-    vectors = embeddings[list(positions)]
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = unit_rows(embeddings[list(positions)])
     cosines = np.where(_agreeing([towns[n] for n in positions]), unit @ unit.T, -np.inf)
     np.fill_diagonal(cosines, -np.inf)
     nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :NEIGHBOURS]

@@ -8,20 +8,22 @@ score, need no common scale then.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
+
+Id = TypeVar("Id", str, int)
 
 K: Final = 60
 """The paper's constant: how little the very first places count above those that follow."""
 
 
 def reciprocal_rank_fusion(
-    rankings: Sequence[Sequence[str]], k: float = K
-) -> list[tuple[str, float]]:
+    rankings: Sequence[Sequence[Id]], k: float = K
+) -> list[tuple[Id, float]]:
     """Return all ids of ``rankings`` with the sum of 1 / (k + rank), best first, ties by id.
 
     Each ranking lists ids, best first, none twice. Where an id is missing it gets nothing.
     """
-    scores: dict[str, float] = {}
+    scores: dict[Id, float] = {}
     for ranking in rankings:
         for rank, id_ in enumerate(ranking, start=1):
             scores[id_] = scores.get(id_, 0.0) + 1 / (k + rank)

@@ -6,24 +6,13 @@ stage ranking", 2021, arXiv:2107.05720. Unlike BM25 it gives weight to words tha
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import ClassVar
 
-from jobsentinel_workers.reranking.library_models import LibraryScorer, load_library_model
+from jobsentinel_workers.reranking.library_models import LibraryScorer
 
 
 class SparseScorer(LibraryScorer):
     """A ``SparseEncoder`` folder of sentence-transformers as the scorer of a `Stage`."""
 
     stage_name: ClassVar[str] = "sparse"
-
-    @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> SparseScorer:
-        """Return the scorer of the model in the folder ``path``.
-
-        Raises:
-            ModelUnavailable: it holds no ``SparseEncoder``, or files that could run code.
-        """
-        from sentence_transformers import SparseEncoder
-
-        return cls(*load_library_model(SparseEncoder, path, device))
+    library_class: ClassVar[str] = "SparseEncoder"

@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from jobsentinel_workers.encoders import FloatArray
+from jobsentinel_workers.reranking.cosines import unit_rows
 from jobsentinel_workers.reranking.fusion import SCORE_DECIMALS
 from jobsentinel_workers.reranking.hybrid import HybridRanker
 from jobsentinel_workers.reranking.lexical import bm25
 from jobsentinel_workers.reranking.lexical_segments import Part, build_segment
+from jobsentinel_workers.reranking.ordering import best_first
 from jobsentinel_workers.reranking.rank_fusion import reciprocal_rank_fusion
 from jobsentinel_workers.reranking.rankings import Candidate
 
@@ -54,10 +55,9 @@ class Pool:
     @classmethod
     def of(cls, documents: Mapping[str, str], embeddings: FloatArray) -> Pool:
         """Return the pool of texts by id, with their (n, d) embeddings in the same order."""
-        # In the order of ids a stable sort by score breaks ties as it should.
         ids = sorted(documents)
         given = {name: n for n, name in enumerate(documents)}
-        unit = _unit(embeddings)[[given[name] for name in ids]]
+        unit = unit_rows(embeddings)[[given[name] for name in ids]]
         words = Part.of(build_segment([documents[name] for name in ids]))
         return cls(ids, documents, unit, words, {name: n for n, name in enumerate(ids)})
 
@@ -97,12 +97,12 @@ class StagedRanker:
     def _lexical(self, query: str) -> dict[str, float]:
         """Return BM25 scores by id, best first; what shares no word with the query is not found."""
         scores = bm25(query, [self.pool.words])[0]
-        found = [n for n in _best(scores, self._reach) if scores[n] > 0]
+        found = [n for n in best_first(scores, self.pool.ids, self._reach) if scores[n] > 0]
         return {self.pool.ids[n]: float(scores[n]) for n in found}
 
     def _dense(self, embedding: FloatArray) -> Ranking:
-        cosines = np.round(self.pool.embeddings @ _unit(embedding[None])[0], SCORE_DECIMALS)
-        return [self.pool.ids[n] for n in _best(cosines, self._reach)]
+        cosines = np.round(self.pool.embeddings @ unit_rows(embedding[None])[0], SCORE_DECIMALS)
+        return [self.pool.ids[n] for n in best_first(cosines, self.pool.ids, self._reach)]
 
     def _hybrid(self, lexical: Ranking, dense: Ranking) -> Ranking:
         read = self.ranker.initial_top_k
@@ -144,15 +144,3 @@ def _joined(dense: Ranking, lexical: Ranking) -> Ranking:
 def _then(first: Ranking, rest: Ranking) -> Ranking:
     """Return ``first`` and behind it what of ``rest`` is not in it."""
     return list(dict.fromkeys([*first, *rest]))
-
-
-def _best(scores: npt.NDArray[np.floating[Any]], count: int) -> list[int]:
-    """Return the positions of the ``count`` highest of (n,) scores, of equal ones the first."""
-    found: list[int] = np.argsort(-scores, kind="stable")[:count].tolist()
-    return found
-
-
-def _unit(vectors: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: FloatArray = vectors / np.maximum(lengths, 1e-12)
-    return scaled

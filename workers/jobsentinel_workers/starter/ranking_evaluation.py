@@ -85,10 +85,9 @@ def retrieve(
 
 def _fused(cosines: Array, lexical: Array, top_k: int) -> list[int]:
     """Return the positions that dense and lexical retrieval together put first."""
-    dense = np.argsort(-cosines, kind="stable")[:top_k]
-    by_words = [n for n in np.argsort(-lexical, kind="stable")[:top_k] if lexical[n] > 0]
-    names = [[f"{n:09}" for n in found] for found in (dense, by_words)]
-    return [int(name) for name, _ in reciprocal_rank_fusion(names)[:top_k]]
+    dense = np.argsort(-cosines, kind="stable")[:top_k].tolist()
+    by_words = [n for n in np.argsort(-lexical, kind="stable")[:top_k].tolist() if lexical[n] > 0]
+    return [position for position, _ in reciprocal_rank_fusion([dense, by_words])[:top_k]]
 
 
 def held_out_occupation_lists(
