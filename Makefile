@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RESULTS ?= benchmarks/results
+# Processes that run tests side by side; tests/side_by_side.py says which stay together.
+TEST_PROCESSES ?= 2
 # The folder with linkedin_postings.csv.gz, for the benchmarks over real postings.
 DATA ?= ../shared/data
 
@@ -26,7 +28,7 @@ demo: $(STAMP) ## score, rank, select and fine-tune demo postings through a real
 	@$(BIN)/python examples/demo/run.py
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder
 
 check: $(STAMP) ## lint, types, architecture
 	@$(BIN)/ruff check --no-cache .

@@ -3,52 +3,61 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from benchmarks.measure import Row, seconds
+from benchmarks.fleets import new_fleet
+from benchmarks.measure import Row, Times, timed
+from benchmarks.options import Options
+from benchmarks.real_postings import varied
 from jobsentinel import Posting, Producer
+from jobsentinel.streams import JobStream
 
 WAITING, SINGLES = 50_000, 100
+_POLL_S = 0.05
 
 
-def run(producer: Producer, postings: Sequence[Posting]) -> list[Row]:
-    """Return the latency of one posting, idle and with `WAITING` postings before it."""
-    producer.score([postings[0]], profile="warm up").result(120)
-    idle = _latencies_ms(producer, postings, "idle")
-    flood = producer.score(
-        (_numbered(postings, n) for n in range(WAITING)), profile="anything at all"
-    )
-    flood.send_all()
-    while producer.depths()["running"] < 2:
-        time.sleep(0.05)
-    busy = _latencies_ms(producer, postings, "busy")
-    left = producer.depths()["inference.bulk"]
-    flood.cancel()
-    return [
-        Row("one posting, idle, p50", _at(idle, 0.5), "ms"),
-        Row("one posting, idle, p95", _at(idle, 0.95), "ms"),
-        Row(f"the same, {WAITING:,} postings waiting, p50", _at(busy, 0.5), "ms"),
-        Row(f"the same, {WAITING:,} postings waiting, p95", _at(busy, 0.95), "ms"),
-        Row("messages of 64 postings still waiting then", left, ""),
-        Row("p95 under the flood over p95 idle", _at(busy, 0.95) / _at(idle, 0.95), "x", "< 3"),
-    ]
+def run(options: Options) -> Iterator[Row]:
+    """Yield the latency of one posting, idle and with many postings before it."""
+    waiting, singles = options.size(WAITING, 600), options.size(SINGLES, 3)
+    postings = options.postings
+    with new_fleet() as producer:
+        producer.score([postings[0]], profile="warm up").result(120)
+        idle = _latencies(producer, postings, "idle", singles)
+        flood = producer.score(varied(postings, waiting), profile="anything at all")
+        with flooded(producer, flood):
+            busy = _latencies(producer, postings, "busy", singles)
+            left = producer.depths()["inference.bulk"]
+    yield from idle.rows("one posting, idle")
+    yield from busy.rows(f"the same, {waiting:,} postings waiting")
+    yield Row("messages of 64 postings still waiting then", left, "")
+    yield Row("p95 under the flood over p95 idle", busy.p95 / idle.p95, "x", "< 3")
 
 
-def _numbered(postings: Sequence[Posting], n: int) -> Posting:
-    posting = postings[n % len(postings)]
-    # Other texts, so that no embedding is known before.
-    return posting.model_copy(update={"id": f"flood-{n}", "title": f"{posting.title} {n}"})
+@contextmanager
+def flooded(producer: Producer, bulk: JobStream[Any, Any]) -> Iterator[None]:
+    """Run the body while all of ``bulk`` waits or runs; what is left is then cancelled."""
+    bulk.send_all()
+    while _is_waiting(depths := producer.depths()) and depths["running"] < 2:
+        time.sleep(_POLL_S)
+    try:
+        yield
+    finally:
+        bulk.cancel()
+        while _is_waiting(depths := producer.depths()) or depths["running"]:
+            time.sleep(_POLL_S)
 
 
-def _latencies_ms(producer: Producer, postings: Sequence[Posting], name: str) -> list[float]:
+def _is_waiting(depths: dict[str, int]) -> bool:
+    return depths["inference.bulk"] > 0
+
+
+def _latencies(producer: Producer, postings: Sequence[Posting], name: str, singles: int) -> Times:
     def score(n: int) -> object:
         posting = postings[n % len(postings)].model_copy(
             update={"id": f"{name}-{n}", "title": f"{name} {n}"}
         )
         return producer.score([posting]).result(60)
 
-    return sorted(1e3 * seconds(lambda n=n: score(n)) for n in range(SINGLES))  # type: ignore[misc]  # a default binds the loop's value
-
-
-def _at(ordered: Sequence[float], share: float) -> float:
-    return ordered[int(share * (len(ordered) - 1))]
+    return timed(score, singles)

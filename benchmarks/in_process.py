@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-from benchmarks.measure import Row, seconds
-from jobsentinel import Posting
+from benchmarks.measure import NEEDS_AMX, Row, timed
+from benchmarks.options import Options
 
 WARM_UP, SINGLES = 5, 60
 
 
-def run(postings: Sequence[Posting]) -> list[Row]:
-    """Return the median latency of the answers about a posting that was not seen before."""
+def run(options: Options) -> Iterator[Row]:
+    """Yield the latency of the answers about a posting that was not seen before."""
     from jobsentinel_workers.multi_task import MultiTaskPredictor, create_job_matching_model
 
     predictor = MultiTaskPredictor(create_job_matching_model())
+    postings = options.postings
     for posting in postings[:WARM_UP]:
         predictor.predict(posting)
-    taken = sorted(
-        seconds(lambda p=posting: predictor.predict(p))  # type: ignore[misc]  # a default binds the loop's value
-        for posting in postings[WARM_UP : WARM_UP + SINGLES]
-    )
-    return [Row("score one posting in process, p50", 1e3 * taken[len(taken) // 2], "ms", "< 20")]
+    singles = timed(lambda n: predictor.predict(postings[WARM_UP + n]), options.size(SINGLES, 3))
+    yield from singles.rows("score one posting in process", "< 20", NEEDS_AMX)

@@ -7,7 +7,6 @@ this process, so a round covers sending and working, as a scraper and its worker
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -19,34 +18,35 @@ from typing import Any
 import redis
 
 from benchmarks import stock_celery
-from benchmarks.measure import Row, seconds
-from jobsentinel import Posting, Producer, Settings
+from benchmarks.fleets import new_settings
+from benchmarks.measure import Row, in_turn, seconds, times_as_fast
+from benchmarks.options import Options
+from jobsentinel import Posting, Producer
 from jobsentinel_workers.children import end_with_parent
 from jobsentinel_workers.embedded import EmbeddedServer
 
 ROUNDS, MESSAGES, SINGLES, CHUNK = 5, 1_000, 200, 64
+CARRIED = 50
 THREADS = "4"
+CARRY = f"carried at {CHUNK} postings a message"
 
 Send = Callable[[str], Any]
 
 
-def run(folder: Path, postings: Sequence[Posting]) -> list[Row]:
-    """Return messages a second, latency, and postings a second at 64 a message."""
-    settings = Settings.load(data_dir=folder)
-    with EmbeddedServer(settings) as server:
-        settings = settings.model_copy(update={"redis_url": server.url})
+def run(options: Options) -> Iterator[Row]:
+    """Yield messages a second, latency, and postings a second at 64 a message."""
+    with new_settings() as settings, EmbeddedServer(settings) as server:
+        folder, url = settings.data_dir, server.url
         with (
-            redis.Redis.from_url(server.url) as client,
-            Producer(settings=settings) as producer,
-            _worker("benchmarks.empty_fleet", "inference.interactive", server.url, folder),
-            _worker("benchmarks.stock_celery", "stock", server.url, folder),
+            redis.Redis.from_url(url) as client,
+            Producer(settings=settings.changed(redis_url=url)) as producer,
+            _worker("benchmarks.empty_fleet", "inference.interactive", url, folder),
+            _worker("benchmarks.stock_celery", "stock", url, folder),
         ):
-            send = stock_celery.make_app(server.url).tasks["stock.nothing"].delay
-            return [
-                *_messages(client, producer, send),
-                *_latency(producer, send),
-                *_carried(producer, postings),
-            ]
+            send = stock_celery.make_app(url).tasks["stock.nothing"].delay
+            yield from _messages(client, producer, send, options.size(MESSAGES, 20))
+            yield from _latency(producer, send, options.size(SINGLES, 5))
+            yield from _carried(producer, options.postings, options.size(CARRIED, 2))
 
 
 @contextmanager
@@ -78,57 +78,38 @@ def _until(holds: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _messages(client: redis.Redis, producer: Producer, send: Send) -> list[Row]:
+def _messages(client: redis.Redis, producer: Producer, send: Send, messages: int) -> Iterator[Row]:
     def ours(round_number: int) -> None:
-        for n in range(MESSAGES):
+        for n in range(messages):
             producer.rerank("x", [], idempotency_key=f"{round_number}-{n}")
         _until(lambda: not any(producer.depths().values()))
 
     def peer(round_number: int) -> None:
-        for n in range(MESSAGES):
+        for n in range(messages):
             send(f"{round_number}-{n}")
         _until(lambda: not client.llen("stock") and not client.hlen("unacked"))
 
-    ours(-1)
-    peer(-1)
-    pairs = [
-        (seconds(lambda n=n: ours(n)), seconds(lambda n=n: peer(n)))  # type: ignore[misc]  # a default binds the loop's value
-        for n in range(ROUNDS)
-    ]
-    mine = MESSAGES / statistics.median(ours_s for ours_s, _ in pairs)
-    theirs = MESSAGES / statistics.median(peer_s for _, peer_s in pairs)
-    return [
-        Row("empty tasks, sent and worked", mine, "messages/s"),
-        Row("the same by Celery as it comes", theirs, "messages/s"),
-        Row("empty tasks over Celery as it comes", mine / theirs, "x", ">= 0.75"),
-    ]
+    mine, theirs = in_turn(ROUNDS, ours, peer, warm_up=True)
+    yield from mine.rates("empty tasks, sent and worked", messages, "messages/s")
+    yield from theirs.rates("the same by Celery as it comes", messages, "messages/s")
+    yield times_as_fast("empty tasks over Celery as it comes", mine, theirs, ">= 0.75")
 
 
-def _latency(producer: Producer, send: Send) -> list[Row]:
-    def ours(n: int) -> None:
-        producer.rerank("x", [], idempotency_key=f"single-{n}").result(30)
-
-    def peer(n: int) -> None:
-        send(str(n)).get(timeout=30)
-
-    pairs = [
-        (seconds(lambda n=n: ours(n)), seconds(lambda n=n: peer(n)))  # type: ignore[misc]  # a default binds the loop's value
-        for n in range(SINGLES)
-    ]
-    mine_ms = 1e3 * statistics.median(ours_s for ours_s, _ in pairs)
-    theirs_ms = 1e3 * statistics.median(peer_s for _, peer_s in pairs)
-    return [
-        Row("one empty task and its answer, p50", mine_ms, "ms"),
-        Row("the same by Celery as it comes, p50", theirs_ms, "ms"),
-        Row("what the ledger adds to it", mine_ms - theirs_ms, "ms", "< 2"),
-    ]
+def _latency(producer: Producer, send: Send, singles: int) -> Iterator[Row]:
+    mine, theirs = in_turn(
+        singles,
+        lambda n: producer.rerank("x", [], idempotency_key=f"single-{n}").result(30),
+        lambda n: send(str(n)).get(timeout=30),
+    )
+    yield from mine.rows("one empty task and its answer")
+    yield from theirs.rows("the same by Celery as it comes")
+    yield Row("what the ledger adds to it", mine.p50 - theirs.p50, "ms", "< 2")
 
 
-def _carried(producer: Producer, postings: Sequence[Posting]) -> list[Row]:
+def _carried(producer: Producer, postings: Sequence[Posting], rounds: int) -> Iterator[Row]:
     """Real postings with profiles that differ, so that each message is a new job."""
     batch = [postings[n % len(postings)] for n in range(CHUNK)]
     batch = [p.model_copy(update={"id": f"{n}"}) for n, p in enumerate(batch)]
-    rounds = 50
 
     def send_and_work() -> None:
         for n in range(rounds):
@@ -136,4 +117,4 @@ def _carried(producer: Producer, postings: Sequence[Posting]) -> list[Row]:
         _until(lambda: not any(producer.depths().values()))
 
     taken_s = seconds(send_and_work)
-    return [Row(f"carried at {CHUNK} postings a message", rounds * CHUNK / taken_s, "postings/s")]
+    yield Row(CARRY, rounds * CHUNK / taken_s, "postings/s")

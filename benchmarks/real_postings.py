@@ -6,34 +6,54 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobsentinel import Posting
 from jobsentinel.contract.base import dump
+from jobsentinel_workers.starter.open_data import read_csv
 
 FILE = "linkedin_postings.csv.gz"
 
 
 def read_postings(folder: Path) -> list[Posting]:
     """Return the postings of ``linkedin_postings.csv.gz`` in ``folder``, in its order."""
-    csv.field_size_limit(1 << 30)
-    with gzip.open(folder / FILE, "rt", encoding="utf-8", newline="") as file:
-        return [
-            Posting(
-                id=f"linkedin-{number:04}",
-                title=row["title"],
-                description=row["description"],
-                company=row["company"] or None,
-                location=row["location"] or None,
-                experience_level=row["experience_level"] or None,
-                employment_type=row["work_type"] or None,
-            )
-            for number, row in enumerate(csv.DictReader(file), start=1)
-        ]
+    return [
+        Posting(
+            id=f"linkedin-{number:04}",
+            title=row["title"],
+            description=row["description"],
+            company=row["company"] or None,
+            location=row["location"] or None,
+            experience_level=row["experience_level"] or None,
+            employment_type=row["work_type"] or None,
+        )
+        for number, row in enumerate(read_csv(folder / FILE), start=1)
+    ]
+
+
+def varied(postings: Sequence[Posting], count: int, start: int = 0) -> Iterator[Posting]:
+    """Yield ``count`` postings as long as real ones, no two with the same text.
+
+    Each is the first half of one and the second half of another; ``start`` numbers the first, and
+    other numbers give other postings. Of 700 there are 488,600.
+    """
+    for number in range(start, start + count):
+        turn, place = divmod(number, len(postings))
+        head, tail = postings[place], postings[(place + 1 + turn) % len(postings)]
+        halves = (
+            head.description[: len(head.description) // 2],
+            tail.description[len(tail.description) // 2 :],
+        )
+        yield head.model_copy(
+            update={
+                "id": f"varied-{number}",
+                "title": f"{head.title} / {tail.title}",
+                "description": " ".join(halves),
+            }
+        )
 
 
 def main() -> None:

@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from benchmarks.measure import Row, interleaved_ms, seconds
-from jobsentinel import Posting, Producer
+from benchmarks.fleets import new_fleet
+from benchmarks.measure import NEEDS_AMX, Row, in_turn, timed
+from benchmarks.options import Options
 from jobsentinel_workers.encoders import packaged_model_path
 
-SINGLES, ROUNDS, BULK_ROUND = 60, 4, 128
+WARM_UP, SINGLES = 8, 60
+ROUNDS, OURS_A_ROUND, PEERS_A_ROUND = 4, 128, 32
 PEER_TOKENS = 256
+BULK = "bulk scoring through the queue"
 
 
-def run(producer: Producer, postings: Sequence[Posting]) -> list[Row]:
-    """Return latency of one posting and throughput of many; no posting is scored twice."""
-    producer.score(postings[:8]).result(120)
-    singles, bulk = postings[8 : 8 + SINGLES], postings[8 + SINGLES :]
-    times = sorted(seconds(lambda p=p: producer.score([p]).result(60)) for p in singles)  # type: ignore[misc]  # a default binds the loop's value
-    repeated = sorted(
-        seconds(lambda p=p: producer.score([p], profile="x").result(60))  # type: ignore[misc]  # likewise
-        for p in singles
-    )
+def run(options: Options) -> Iterator[Row]:
+    """Yield latency of one posting and throughput of many; no posting is scored twice."""
+    count, ours, theirs = (options.size(full, 2) for full in (SINGLES, OURS_A_ROUND, PEERS_A_ROUND))
+    singles = options.postings[WARM_UP : WARM_UP + count]
+    bulk = options.postings[WARM_UP + count :]
+    chunks = [bulk[n * ours : (n + 1) * ours] for n in range(ROUNDS)]
     peer = PlainLoop()
-    chunks = [bulk[n * BULK_ROUND : (n + 1) * BULK_ROUND] for n in range(ROUNDS)]
-    ours_ms, peer_ms = interleaved_ms(
-        lambda n: producer.score(chunks[n]).result(300),
-        lambda n: [peer.embed(posting.text()) for posting in chunks[n][:32]],
-        ROUNDS,
-    )
-    ours_a_second, peer_a_second = BULK_ROUND / ours_ms * 1e3, 32 / peer_ms * 1e3
-    return [
-        Row("score one posting through the queue, p50", 1e3 * times[len(times) // 2], "ms", "< 50"),
-        Row("score one posting through the queue, p95", 1e3 * times[-len(times) // 20], "ms"),
-        Row("the same, text encoded before, p50", 1e3 * repeated[len(repeated) // 2], "ms"),
-        Row("bulk scoring through the queue", ours_a_second, "postings/s"),
-        Row("plain loop, fp32, 256 tokens", peer_a_second, "postings/s"),
-        Row("bulk scoring over the plain loop", ours_a_second / peer_a_second, "x", ">= 3"),
-    ]
+    with new_fleet() as producer:
+        producer.score(options.postings[:WARM_UP]).result(120)
+        first = timed(lambda n: producer.score([singles[n]]).result(60), count)
+        again = timed(lambda n: producer.score([singles[n]], profile="x").result(60), count)
+        fleet, loop = in_turn(
+            ROUNDS,
+            lambda n: producer.score(chunks[n]).result(300),
+            lambda n: [peer.embed(posting.text()) for posting in chunks[n][:theirs]],
+        )
+    yield from first.rows("score one posting through the queue", "< 50", NEEDS_AMX)
+    yield from again.rows("the same, text encoded before")
+    rates = 1e3 * ours / fleet.p50, 1e3 * theirs / loop.p50
+    yield Row(BULK, rates[0], "postings/s")
+    yield Row(f"plain loop, fp32, {PEER_TOKENS} tokens", rates[1], "postings/s")
+    yield Row("bulk scoring over the plain loop", rates[0] / rates[1], "x", ">= 3")
 
 
 class PlainLoop:

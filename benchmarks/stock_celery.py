@@ -6,9 +6,18 @@ What the fleet sets so that nothing is lost is set here too, as far as Celery ha
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from celery import Celery
+
+CAREFUL: Final = {
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": True,
+    "task_track_started": True,
+    "worker_prefetch_multiplier": 1,
+    "broker_connection_retry_on_startup": True,
+}
+"""What Celery's documentation advises for work that should not be lost."""
 
 
 def make_app(url: str) -> Any:
@@ -21,14 +30,10 @@ def make_app(url: str) -> Any:
         result_serializer="msgpack",
         event_serializer="msgpack",
         task_default_queue="stock",
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        task_track_started=True,
         result_extended=True,
         worker_send_task_events=True,
         task_send_sent_event=True,
-        worker_prefetch_multiplier=1,
-        broker_connection_retry_on_startup=True,
+        **CAREFUL,
     )
     app.task(name="stock.nothing", shared=False)(nothing)
     return app

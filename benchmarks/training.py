@@ -3,8 +3,6 @@
 Each method trains one epoch over a few hundred postings of full length in a process of its own,
 whose highest resident memory is read at the end. The time of 10,000 postings and three epochs
 follows from it: what is done once a posting counts once, the rest three times.
-
-``python -m benchmarks.training --data DIR`` runs this part alone.
 """
 
 from __future__ import annotations
@@ -15,10 +13,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.measure import Row
+from benchmarks.options import Options
 from benchmarks.real_postings import read_postings
 
 POSTINGS, EPOCHS = 10_000, 3
@@ -27,28 +26,28 @@ GOALS_MIN = {"top2": 12, "full": 30}
 METHODS = ("head", "top2", "lora", "full")
 
 
-def run(data: Path) -> list[Row]:
-    """Return minutes and memory of each method."""
-    rows = []
+def run(options: Options) -> Iterator[Row]:
+    """Yield minutes and memory of each method."""
+    measured = options.size(MEASURED, 32)
     for method in METHODS:
-        found = _measure_in_child(data, method)
-        once, epoch = found["prepare_s"] / MEASURED, found["epoch_s"] / MEASURED
+        found = _measure_in_child(options.data, method, measured)
+        once, epoch = found["prepare_s"] / measured, found["epoch_s"] / measured
         minutes = POSTINGS * (once + EPOCHS * epoch) / 60
         goal = f"< {GOALS_MIN[method]}" if method in GOALS_MIN else ""
         name = f"train {POSTINGS:,} postings, {EPOCHS} epochs, {method}, extrapolated"
-        rows.append(Row(name, minutes, "min", goal))
-        rows.append(Row(f"training process, {method}, peak", found["peak_mb"], "MB", "< 4000"))
-    return rows
+        yield Row(name, minutes, "min", goal)
+        yield Row(f"training process, {method}, peak", found["peak_mb"], "MB", "< 4000")
 
 
-def _measure_in_child(data: Path, method: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.training", "--data", str(data), "--method", method]
+def _measure_in_child(data: Path, method: str, measured: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.training", "--data", str(data)]
+    command += ["--method", method, "--rows", str(measured)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
-def measure(data: Path, method: str) -> dict[str, float]:
+def measure(data: Path, method: str, measured: int) -> dict[str, float]:
     """Return the seconds before the first step and of one epoch, and this process's peak memory."""
     from jobsentinel_workers.multi_task import (
         MultiTaskExample,
@@ -56,7 +55,7 @@ def measure(data: Path, method: str) -> dict[str, float]:
         create_job_matching_model,
     )
 
-    postings = read_postings(data)[:MEASURED]
+    postings = read_postings(data)[:measured]
     labels = ["legal", "healthcare", "engineering"]
     rows = [
         MultiTaskExample(
@@ -91,16 +90,13 @@ def measure(data: Path, method: str) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what one method takes as JSON, or without a method the rows of all."""
+    """Print what one method takes as JSON."""
     parser = argparse.ArgumentParser(prog="benchmarks.training", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--method", choices=METHODS)
+    parser.add_argument("--method", choices=METHODS, required=True)
+    parser.add_argument("--rows", type=int, default=MEASURED)
     options = parser.parse_args(arguments)
-    if options.method:
-        print(json.dumps(measure(options.data, options.method)))
-        return 0
-    for row in run(options.data):
-        print(f"{row.name:62} {row.value:10.2f} {row.unit:6} {row.goal}")
+    print(json.dumps(measure(options.data, options.method, options.rows)))
     return 0
 
 

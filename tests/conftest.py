@@ -1,23 +1,38 @@
-"""Real servers and real workers for the tests, each session with its own on free ports."""
+"""Real servers and real workers for the tests, each process with its own on free ports."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from tests.encoder_folders import write_encoder
 
 from jobsentinel import Producer, Settings
 from jobsentinel_workers.embedded import EmbeddedServer
 from jobsentinel_workers.encoders import TextEncoder
 from jobsentinel_workers.fleet import Fleet
 from jobsentinel_workers.store import Database
+from tests.encoder_folders import write_encoder
+from tests.side_by_side import by_group, scheduler
 
 for name in [name for name in os.environ if name.startswith("JOBSENTINEL_")]:
     del os.environ[name]  # a developer's own fleet is never touched
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out tests by group when several processes run them."""
+    return scheduler(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order tests by group in those processes."""
+    if hasattr(config, "workerinput"):
+        items[:] = by_group(items)
 
 
 def _settings(folder: Path, **changes: object) -> Settings:
@@ -50,10 +65,19 @@ def settings(
     return _settings(tmp_path / "data", redis_url=redis_server.url, namespace=namespace)
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store with its tables, to copy: migrating takes longer than many a test."""
+    file = tmp_path_factory.mktemp("store") / "empty.db"
+    Database.open(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
+def database(settings: Settings, empty_store: Path) -> Iterator[Database]:
     """The store of the test's settings, with its tables."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(empty_store, settings.store_url.removeprefix("sqlite:///"))
     database = Database.open(settings.store_url)
     yield database
     database.close()

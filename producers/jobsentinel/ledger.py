@@ -283,6 +283,18 @@ class Ledger:
         """Publish how far a running job is; False when the lease is gone."""
         return bool(self._call("progress", job_id, token, msgpack.packb(report)))
 
+    def hold(self, role: str, owner: str, *, lease_s: float) -> bool:
+        """Take or renew a role that one of the fleet has at a time; say whether ``owner`` has it.
+
+        All who ask for a role name the same ``lease_s``; one that is held for longer is taken over,
+        for the server's clock was set back.
+        """
+        return bool(self._call("hold", role, owner, int(lease_s * 1000)))
+
+    def let_go(self, role: str, owner: str) -> None:
+        """Let others have a role at once, if it is this owner's."""
+        self._call("let_go", role, owner)
+
     def reconcile(
         self, owner: str, *, leader_s: float, max_attempts: int, grace_s: float, limit: int = 500
     ) -> Reconciled | None:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jobsentinel.contract import limits, requests, results, training_requests
+from jobsentinel.contract import limits, requests, results
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.errors import ConfigurationError
-from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
+from jobsentinel.contract.postings import Candidate, Label, LabelledSample, Posting, Sample
 from jobsentinel.contract.removals import RemovePostingsRequest, RemovePostingsResult
-from jobsentinel.contract.tasks import INTERACTIVE, QUEUES, TASKS
+from jobsentinel.contract.tasks import QUEUES, TASKS
+from jobsentinel.dispatch import Dispatch
 from jobsentinel.handles import JobHandle
-from jobsentinel.intake import (
-    OnInvalid,
-    PostingLike,
-    check_stream,
-    checked_postings,
-    chunks,
-    to_candidate,
-    to_sample,
-)
-from jobsentinel.job_ids import ALWAYS_NEW
+from jobsentinel.intake import OnInvalid, PostingLike, to_candidate, to_sample
 from jobsentinel.ledger import Ledger, connect
-from jobsentinel.new_jobs import NewJob, make_job
-from jobsentinel.sending import Sender
 from jobsentinel.settings import Settings, WhenAway, WhenFull
 from jobsentinel.streams import JobStream
+from jobsentinel.trainings import Trainings
 
 if TYPE_CHECKING:
     from jobsentinel.contract.datasets import DatasetTask
@@ -74,16 +64,17 @@ class Producer:
             "producer_name": name,
         }
         if settings is None:
-            self._settings = Settings.load(redis_url=redis_url, **overrides)
+            settings = Settings.load(redis_url=redis_url, **overrides)
         else:
-            self._settings = settings.changed(**overrides)
+            settings = settings.changed(**overrides)
         try:
-            self._client = connect(self._settings.resolve_redis_url())
+            self._client = connect(settings.resolve_redis_url())
         except ValueError as error:
             raise ConfigurationError(f"redis_url: {error}") from None
-        self.ledger = Ledger(self._client, self._settings.namespace)
+        self.ledger = Ledger(self._client, settings.namespace)
         """The ledger this producer writes to."""
-        self._sender = Sender(self.ledger, self._settings)
+        self._dispatch = Dispatch(self.ledger, settings)
+        self._trainings = Trainings(self._dispatch)
 
     def close(self) -> None:
         """Try once more to send what waits in the outbox, and close the connections.
@@ -91,7 +82,7 @@ class Producer:
         Handles of this producer stop working.
         """
         try:
-            self._sender.close()
+            self._dispatch.close()
         finally:
             self._client.close()
 
@@ -139,7 +130,7 @@ class Producer:
                 {"postings": tuple(chunk), "profile": profile, "models": tuple(models)}
             )
 
-        return self._stream(
+        return self._dispatch.stream(
             "score",
             postings,
             request,
@@ -164,7 +155,7 @@ class Producer:
         def request(chunk: Sequence[Posting]) -> Message:
             return requests.IndexRequest.parse({"postings": tuple(chunk)})
 
-        return self._stream(
+        return self._dispatch.stream(
             "index",
             postings,
             request,
@@ -224,7 +215,7 @@ class Producer:
                 "diversity": diversity,
             }
         )
-        return self._send(
+        return self._dispatch.send(
             "rerank", request, results.RerankResult, key=idempotency_key, deadline_s=deadline_s
         )
 
@@ -236,10 +227,21 @@ class Producer:
         num_samples: int = 10,
         model: str = "multi-task",
         seed: int = 0,
+        random_share: float = 0.1,
+        task: str = "category",
+        committee: Sequence[str] = (),
+        labelled: Iterable[LabelledSample | Mapping[str, Any]] = (),
         idempotency_key: str | None = None,
         deadline_s: float | None = None,
     ) -> JobHandle[results.SelectResult]:
-        """Choose the samples that are most worth a human's label. Errors as `rerank`."""
+        """Choose the samples that are most worth a human's label. Errors as `rerank`.
+
+        Args:
+            random_share: part of the batch that is drawn evenly, to judge the model by.
+            task: ``category``, ``scam`` or ``salary``: which answers of the scoring model count.
+            committee: models whose disagreement counts, for strategies that ask a committee.
+            labelled: what is labelled already, as ``text`` and, if a number, ``value``.
+        """
         request = requests.SelectRequest.parse(
             {
                 "samples": tuple(map(to_sample, samples)),
@@ -247,9 +249,13 @@ class Producer:
                 "num_samples": num_samples,
                 "model": model,
                 "seed": seed,
+                "random_share": random_share,
+                "task": task,
+                "committee": tuple(committee),
+                "labelled": tuple(labelled),
             }
         )
-        return self._send(
+        return self._dispatch.send(
             "select", request, results.SelectResult, key=idempotency_key, deadline_s=deadline_s
         )
 
@@ -258,7 +264,9 @@ class Producer:
     ) -> JobHandle[results.AddLabelsResult]:
         """Store people's answers about postings. Errors as `rerank`."""
         request = requests.AddLabelsRequest.parse({"labels": tuple(labels)})
-        return self._send("add_labels", request, results.AddLabelsResult, key=idempotency_key)
+        return self._dispatch.send(
+            "add_labels", request, results.AddLabelsResult, key=idempotency_key
+        )
 
     def remove(
         self,
@@ -289,7 +297,7 @@ class Producer:
                 "not_seen_for_days": not_seen_for_days,
             }
         )
-        return self._send("remove", request, RemovePostingsResult, key=idempotency_key)
+        return self._dispatch.send("remove", request, RemovePostingsResult, key=idempotency_key)
 
     # Training.
 
@@ -307,10 +315,7 @@ class Producer:
         The new version goes into service under ``name`` if the gate lets it pass and unless
         ``promote=False``. Errors as `rerank`.
         """
-        request = training_requests.FineTuneRequest.parse(
-            {"name": name, "rows": None if rows is None else tuple(rows), "task": task, **options}
-        )
-        return self._send("fine_tune", request, results.TrainResult, key=idempotency_key)
+        return self._trainings.fine_tune(name, rows, idempotency_key, {"task": task, **options})
 
     def train_multi_task(
         self,
@@ -320,10 +325,7 @@ class Producer:
         **options: Any,
     ) -> JobHandle[results.TrainResult]:
         """Train the scoring model on ``rows``, or on the stored labels; as `fine_tune`."""
-        request = training_requests.TrainMultiTaskRequest.parse(
-            {"rows": None if rows is None else tuple(rows), **options}
-        )
-        return self._send("train_multi_task", request, results.TrainResult, key=idempotency_key)
+        return self._trainings.train_multi_task(rows, idempotency_key, options)
 
     def send_dataset(
         self,
@@ -359,23 +361,14 @@ class Producer:
             ResultTimeout, JobFailed, JobCancelled: as `JobHandle.result`.
             QueueFull, QueueUnavailable, OutboxFull: as `score`.
         """
-        from jobsentinel.dataset_files import source_of
-        from jobsentinel.dataset_sending import Upload
-
-        def send(request: Message) -> JobHandle[results.StoreDatasetResult]:
-            # What the store lacks changes, so no request is ever the same job as an earlier one.
-            key = uuid.uuid4().hex
-            return self._send("store_dataset", request, results.StoreDatasetResult, key=key)
-
-        return Upload(
-            source_of(source),
+        return self._trainings.send_dataset(
+            source,
             task,
             name,
-            chunk_rows,
-            send,
-            wait or (lambda handle: handle.result(timeout_s)),
-            on_progress or (lambda stored, total: None),
-        ).run()
+            chunk_rows=chunk_rows,
+            wait=wait or (lambda handle: handle.result(timeout_s)),
+            on_progress=on_progress,
+        )
 
     # Looking.
 
@@ -385,68 +378,7 @@ class Producer:
 
     def handle(self, job_id: str, task: str) -> JobHandle[Any]:
         """Return the handle of a job sent earlier, perhaps by another process."""
-        return self._handle(job_id, TASKS[task].result)
-
-    # How jobs are sent.
-
-    def _handle(self, job_id: str, result_type: type[R]) -> JobHandle[R]:
-        ttl_s = self._settings.result_ttl_s
-        outbox = self._sender.outbox
-        return JobHandle(self.ledger, job_id, result_type, outbox=outbox, cancel_ttl_s=ttl_s)
-
-    def _send(
-        self,
-        name: str,
-        request: Message,
-        result_type: type[R],
-        *,
-        key: str | None = None,
-        deadline_s: float | None = None,
-    ) -> JobHandle[R]:
-        generation = self._sender.models_generation
-        job = make_job(name, request, generation=generation, key=key, deadline_s=deadline_s)
-        self._sender.send(job)
-        return self._handle(job.job_id, result_type)
-
-    def _stream(
-        self,
-        name: str,
-        postings: Iterable[PostingLike],
-        make_request: Callable[[Sequence[Posting]], Message],
-        open_items: Callable[[Any], tuple[Any, ...]],
-        *,
-        queue: str | None,
-        size: int,
-        on_invalid: OnInvalid | None,
-        deadline_s: float | None,
-    ) -> JobStream[Any, Any]:
-        check_stream(postings, size)
-        whole = isinstance(postings, Sequence)
-        checked: Iterable[Posting] = checked_postings(postings, on_invalid)
-        if whole:
-            checked = list(checked)  # all of a list is checked before any of it is sent
-            queue = queue or (INTERACTIVE if len(checked) == 1 else None)
-        # Asked once, so that all chunks agree, and before any, for it may raise.
-        models = "" if name in ALWAYS_NEW else self._sender.models_generation()
-        jobs = (
-            make_job(
-                name,
-                make_request(chunk),
-                generation=lambda: models,
-                queue=queue,
-                deadline_s=deadline_s,
-            )
-            for chunk in chunks(checked, size)
-        )
-
-        def send(job: NewJob) -> JobHandle[Any]:
-            self._sender.send(job)
-            return self._handle(job.job_id, TASKS[name].result)
-
-        stream: JobStream[Any, Any] = JobStream(jobs, send, open_items, window=64)
-        if whole:
-            stream.send_all()
-        return stream
+        return self._dispatch.handle(job_id, TASKS[task].result)
 
 
 def _candidates(items: Iterable[PostingLike | Candidate]) -> tuple[Candidate, ...]:

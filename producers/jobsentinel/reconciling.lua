@@ -1,4 +1,5 @@
---[[ The second half of the ledger's script: what the reconciler does in one call.
+--[[ The second half of the ledger's script: the roles that one worker of the fleet holds at a time,
+and what the reconciler, who is one of them, does in one call.
 
 It looks at the jobs that are due for a look, at most `limit` of each kind a turn, and never walks
 over a queue. ]]
@@ -84,14 +85,31 @@ local function mend_clock()
   redis.call('HSET', CLOCK, 'seen', NOW)
 end
 
+-- One worker holds a role of the fleet at a time: its key is the role's name. All ask for the same
+-- lease, so a role held for longer is left from before the clock was set back, and one without end
+-- was never taken here.
+local function hold_role(role, owner, lease_ms)
+  local holder, left_ms = redis.call('GET', P .. role), redis.call('PTTL', P .. role)
+  local lasting = left_ms >= 0 and left_ms <= tonumber(lease_ms)
+  if holder and holder ~= owner and lasting then return false end
+  redis.call('SET', P .. role, owner, 'PX', lease_ms)
+  return true
+end
+
+-- hold role owner lease_ms -> 1 when the role is the owner's now, taken or renewed, or 0
+function operations.hold(role, owner, lease_ms)
+  return hold_role(role, owner, lease_ms) and 1 or 0
+end
+
+-- let_go role owner: others may have it at once, if it is the owner's
+function operations.let_go(role, owner)
+  if redis.call('GET', P .. role) == owner then redis.call('DEL', P .. role) end
+end
+
 -- reconcile owner leader_ms limit max_attempts grace_ms
 --   -> {expired, due, resent}, or {} for all but the leader
 function operations.reconcile(owner, leader_ms, limit, max_attempts, grace_ms)
-  local leader = redis.call('GET', P .. 'leader')
-  -- A leader for longer than anybody can be is left from before the clock was set back.
-  local left_ms = redis.call('PTTL', P .. 'leader')
-  if leader and leader ~= owner and left_ms <= tonumber(leader_ms) then return {} end
-  redis.call('SET', P .. 'leader', owner, 'PX', leader_ms)
+  if not hold_role('leader', owner, leader_ms) then return {} end
   mend_clock()
   expire_queued(limit)
   return {

@@ -84,6 +84,16 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     encoder_path: Path | None = None
     """Folder of another base encoder; None is the packaged all-MiniLM-L6-v2."""
+    sparse_path: Path | None = None
+    """Folder of a ``SparseEncoder`` that reads what retrieval found; None leaves it out."""
+    sparse_keep: Annotated[int, Field(ge=1, le=1_000)] = 60
+    """How many of the best by it go on."""
+    late_interaction_path: Path | None = None
+    """Folder of a ``MultiVectorEncoder`` that reads what is left then; None leaves it out."""
+    late_interaction_keep: Annotated[int, Field(ge=1, le=1_000)] = 40
+    pgvector_above: Annotated[int, Field(ge=0)] | None = 200_000
+    """From one more posting on, a Postgres store searches vectors itself; None is never, 0 always,
+    and with SQLite it has no meaning."""
     expire_postings_days: Annotated[float, Field(ge=1, le=36_500)] | None = None
     """Stored postings that have not come for so many days are removed; None keeps them."""
     training_soft_limit_s: Annotated[int, Field(ge=60)] = 6 * 3600

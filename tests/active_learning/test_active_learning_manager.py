@@ -24,8 +24,9 @@ WORDS = ("nurse", "doctor", "driver", "python", "sales")
 class WordPredictor:
     """Counts words: embeddings by word, and care against other jobs by softmax."""
 
-    def __init__(self) -> None:
+    def __init__(self, care: float = 1.0) -> None:
         self.embedded: list[str] = []
+        self.care = care
 
     def get_embedding(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.embedded.extend(texts)
@@ -36,11 +37,12 @@ class WordPredictor:
         self, embeddings: NDArray[np.float32]
     ) -> Sequence[Mapping[str, Any]]:
         care = embeddings[:, :2].sum(axis=1) - embeddings[:, 2:].sum(axis=1)
-        yes = 1 / (1 + np.exp(-care.astype(float)))
+        yes = 1 / (1 + np.exp(-self.care * care.astype(float)))
         return [
             {
                 "job_category": {"probabilities": {"healthcare": p, "other": 1 - p}},
                 "scam_detection": {"probability": p, "prediction": p > 0.5},
+                "salary_prediction": {"value": 50 * p},
             }
             for p in yes
         ]
@@ -70,7 +72,20 @@ def manager_of(strategy: QueryStrategy | str = "hybrid", **settings: Any) -> Act
 def test_a_query_tells_everything_about_its_choice(
     strategy: QueryStrategy, pool: list[Sample]
 ) -> None:
-    result = manager_of(strategy).select_samples(pool, num_samples=3)
+    # Given two labels of each kind beside the pool, and a committee
+    about_values = strategy in {"committee-variance", "gsy", "igs"}
+    manager = manager_of(
+        strategy,
+        task="salary_prediction" if about_values else "job_category",
+        committee=[WordPredictor(), WordPredictor(care=2.0)],
+    )
+    manager.add_labels(
+        [Sample("old-1", "nurse", embedding=(1, 0, 0, 0, 0)), Sample("old-2", "x", None, (0,) * 5)],
+        [10.0, 20.0] if about_values else ["healthcare", "other"],
+    )
+
+    result = manager.select_samples(pool, num_samples=3)
+
     assert len(result) == len(result.selected_samples) == len(result.reasons) == 3
     assert set(result.scores) == {sample.id for sample in pool}
     assert (result.strategy, result.num_candidates) == (strategy, 6)
@@ -101,8 +116,36 @@ def test_random_asks_no_model(pool: list[Sample]) -> None:
 def test_a_yes_no_task_can_be_asked_about(pool: list[Sample]) -> None:
     result = manager_of("margin", task="scam_detection").select_samples(pool, num_samples=1)
     assert "yes" in result.reasons[0]
-    with pytest.raises(ModelUnavailable, match="salary"):
-        manager_of("margin", task="salary").select_samples(pool)
+    with pytest.raises(ModelUnavailable, match=r"no class probabilities .* 'salary_prediction'"):
+        manager_of("margin", task="salary_prediction").select_samples(pool)
+
+
+def test_a_committee_of_one_and_labels_that_are_no_numbers_are_refused(pool: list[Sample]) -> None:
+    with pytest.raises(InvalidInput, match="committee: must be of 2 members or more, not 1"):
+        manager_of("vote-entropy", committee=[WordPredictor()]).select_samples(pool)
+    manager = manager_of("igs", task="salary_prediction")
+    manager.add_labels([Sample("old", "x", embedding=(1, 0, 0, 0, 0))], ["much"])
+    with pytest.raises(InvalidInput, match=r"labels\.0: must be a number, not str"):
+        manager.select_samples(pool)
+
+
+def test_a_part_of_each_batch_is_random_and_marked() -> None:
+    pool = [Sample(f"job-{at}", "x", (0.5, 0.5), row) for at, row in enumerate(np.eye(20))]
+
+    result = ActiveLearningManager("margin").select_samples(pool, num_samples=20)
+
+    assert [pick.chosen_by for pick in result.selection.picks].count("random") == 2
+    assert sum("drawn at random" in reason for reason in result.reasons) == 2
+
+
+def test_the_pools_order_makes_no_difference(pool: list[Sample]) -> None:
+    there = manager_of("hybrid").select_samples(pool, num_samples=4)
+    back = manager_of("hybrid").select_samples(pool[::-1], num_samples=4)
+
+    assert [sample.id for sample in there.selected_samples] == [
+        sample.id for sample in back.selected_samples
+    ]
+    assert there.scores == back.scores
 
 
 def test_probabilities_by_name_may_come_in_any_order() -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.training.real_worker import real_worker
 
 from jobsentinel import Producer, Settings
 from jobsentinel.contract.tasks import TRAINING
 from jobsentinel.handles import JobHandle
 from jobsentinel_workers.store import Database, run_losses, runs
+from tests.training.real_worker import real_worker
 
 KILLS = 3
 ROWS = [

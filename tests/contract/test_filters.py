@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.filter_trees import ANY_TEXT, filters
 
-from filter_trees import ANY_TEXT, filters
 from jobsentinel import InvalidInput
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.filter_fields import FIELDS, day_number, folded

@@ -169,7 +169,6 @@ def test_what_a_fine_tuning_may_ask_for_survives_the_wire(data: dict[str, Any]) 
         ("salary", -1.0, False),
         ("match", 0.5, True),
         ("match", 1.5, False),
-        ("relevance", "high", False),
         ("seniority", "junior", True),
     ],
 )

@@ -24,7 +24,7 @@ from jobsentinel_workers.reranking import CrossEncoderReranker
 
 @pytest.fixture
 def ranked_rows() -> list[Row]:
-    jobs = {"nurse": "hospital ward", "driver": "truck haulage", "python": "software code"}
+    jobs = {"nurse": "hospital ward", "lorry": "truck haulage", "python": "software code"}
     return [
         {"query": f"{job} {number}", "text": f"{text} opening", "score": float(job == other)}
         for number in range(6)
@@ -54,7 +54,7 @@ def scores_of(trained: FineTuned, folder: Path) -> list[float]:
 def test_a_bert_becomes_a_reranker_that_serves(
     ranked_rows: list[Row], tiny_folder: Path, tmp_path: Path
 ) -> None:
-    trained = train(ranked_rows, config_of(tiny_folder, epochs=10))
+    trained = train(ranked_rows, config_of(tiny_folder, epochs=20))
 
     right, wrong = scores_of(trained, tmp_path / "saved")
     assert right > wrong

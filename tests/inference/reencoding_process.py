@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import redis
-
+from jobsentinel.ledger import Ledger, connect
 from jobsentinel_workers.encoders import (
     FloatArray,
     SequenceModel,
@@ -19,8 +18,10 @@ from jobsentinel_workers.encoders import (
 from jobsentinel_workers.inference.fleet_lease import FleetLease
 from jobsentinel_workers.inference.index_encoder import IndexEncoder
 from jobsentinel_workers.inference.known_encoders import KnownEncoders
-from jobsentinel_workers.inference.reencoding import Reencoder
+from jobsentinel_workers.inference.reencoding import ROLE, Reencoder
 from jobsentinel_workers.store import Database
+
+LEASE_S = 1.0
 
 
 def slowly(model: SequenceModel, inputs: Sequence[TextInput]) -> FloatArray:
@@ -39,8 +40,8 @@ def main(data: Path, folder: Path, redis_url: str, namespace: str) -> None:
     database = Database.open(f"sqlite:///{data / 'store.db'}")
     known = KnownEncoders(data / "index")
     index = IndexEncoder(database, load(folder), folder, known=known, load=load)
-    client = redis.Redis.from_url(redis_url)
-    lease = FleetLease(client, namespace, "reencoder", "killed", lease_s=1.0)
+    ledger = Ledger(connect(redis_url), namespace)
+    lease = FleetLease(ledger, ROLE, "killed", LEASE_S)
     Reencoder(database, index, slowly, lease, chunk_texts=8).start()
     time.sleep(60)
 

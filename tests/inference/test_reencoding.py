@@ -13,12 +13,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import redis
+from reencoding_process import LEASE_S
 from tests.encoder_folders import write_encoder
 
 from jobsentinel import Settings
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
 from jobsentinel.contract.text import content_hash
+from jobsentinel.ledger import Ledger, connect
 from jobsentinel_workers.encoders import (
     FloatArray,
     SequenceModel,
@@ -29,7 +30,7 @@ from jobsentinel_workers.encoders import (
 from jobsentinel_workers.inference.fleet_lease import FleetLease
 from jobsentinel_workers.inference.index_encoder import IndexEncoder, serving_encoder
 from jobsentinel_workers.inference.known_encoders import KnownEncoders
-from jobsentinel_workers.inference.reencoding import Reencoder
+from jobsentinel_workers.inference.reencoding import ROLE, Reencoder
 from jobsentinel_workers.store import Database, VectorIndex, embeddings, postings
 from jobsentinel_workers.store.coverage import coverage
 
@@ -76,13 +77,9 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def lease(settings: Settings) -> Iterator[Callable[..., FleetLease]]:
     """Makes leases of one fleet by the names of their owners."""
     assert settings.redis_url is not None
-    client = redis.Redis.from_url(settings.redis_url)
-
-    def make(owner: str = "us", lease_s: float = 30.0) -> FleetLease:
-        return FleetLease(client, settings.namespace, "reencoder", owner, lease_s=lease_s)
-
-    yield make
-    client.close()
+    with connect(settings.redis_url) as client:
+        ledger = Ledger(client, settings.namespace)
+        yield lambda owner="us", lease_s=30.0: FleetLease(ledger, ROLE, owner, lease_s)
 
 
 def store(database: Database, texts: Sequence[str], encoder: TextEncoder | None) -> None:
@@ -326,7 +323,7 @@ def test_who_covers_most_serves_until_the_wanted_one_covers_nearly_all(
 
 
 def test_a_lease_has_one_holder_and_ends_with_it(lease: Callable[..., FleetLease]) -> None:
-    first, second = lease("first", 0.3), lease("second", 30.0)
+    first, second = lease("first", 0.3), lease("second", 0.3)
 
     assert first.hold()
     assert first.hold()
@@ -383,7 +380,7 @@ def test_killed_in_the_middle_another_process_goes_on_with_what_lacks(
     counting = Counting()
     index = index_of(database, folders["new"], tmp_path)
     reencoder = Reencoder(
-        database, index, counting, lease("another"), chunk_texts=CHUNK, look_s=0.05
+        database, index, counting, lease("another", LEASE_S), chunk_texts=CHUNK, look_s=0.05
     )
     reencoder.start()
     while reencoder.report()["state"] != "complete":

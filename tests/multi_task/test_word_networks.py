@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.multi_task.training_rows import own_copy
 
 from jobsentinel_workers.encoders import TextEncoder, run_directly
 from jobsentinel_workers.multi_task import (
@@ -19,7 +18,6 @@ from jobsentinel_workers.multi_task import (
     Task,
     TaskType,
     TrainingStopped,
-    create_job_matching_model,
 )
 from jobsentinel_workers.multi_task.word_network_fitting import fit_word_networks
 from jobsentinel_workers.multi_task.word_networks import WordNetworks, gelu
@@ -36,18 +34,25 @@ def pay(title: int, town: int) -> float:
 
 
 PLACES = list(itertools.product(range(4), range(4)))
+ROUNDS = 80
+"""What a trainer learns from of so many is just enough for networks, which need 1,000 labels."""
 # Never side by side, where a pair of words would say it.
-TEXTS = [f"{TITLES[a]}\ncase {n} {TOWNS[b]}" for n in range(120) for a, b in PLACES]
-TARGETS = np.array([pay(a, b) for _ in range(120) for a, b in PLACES])
+TEXTS = [f"{TITLES[a]}\ncase {n} {TOWNS[b]}" for n in range(ROUNDS) for a, b in PLACES]
+TARGETS = np.array([pay(a, b) for _ in range(ROUNDS) for a, b in PLACES])
 
 
 def no_embeddings(count: int) -> np.ndarray:
     return np.zeros((count, 4), dtype=np.float32)
 
 
-def fit(seed: int = 0) -> WordNetworks:
+def fit(count: int = len(TEXTS), seed: int = 0) -> WordNetworks:
     return fit_word_networks(
-        PAY, TEXTS, no_embeddings(len(TEXTS)), TARGETS, seed=seed, before_epoch=lambda: None
+        PAY,
+        TEXTS[:count],
+        no_embeddings(count),
+        TARGETS[:count],
+        seed=seed,
+        before_epoch=lambda: None,
     )
 
 
@@ -69,12 +74,12 @@ def test_networks_learn_what_no_sum_over_words_can_say(networks: WordNetworks) -
     assert (np.sign(found) == wanted).all()
 
 
-def test_the_same_seed_gives_the_same_networks(networks: WordNetworks) -> None:
-    again, other = fit(), fit(seed=9)
+def test_the_same_seed_gives_the_same_networks() -> None:
+    first, again, other = fit(count=160), fit(count=160), fit(count=160, seed=9)
 
-    np.testing.assert_array_equal(again.codes, networks.codes)
-    np.testing.assert_array_equal(again.hidden, networks.hidden)
-    assert not np.array_equal(other.codes, networks.codes)
+    np.testing.assert_array_equal(again.codes, first.codes)
+    np.testing.assert_array_equal(again.hidden, first.hidden)
+    assert not np.array_equal(other.codes, first.codes)
 
 
 def test_an_answer_does_not_depend_on_the_other_texts(networks: WordNetworks) -> None:
@@ -127,19 +132,25 @@ def rows() -> list[MultiTaskExample]:
     ]
 
 
-@pytest.mark.parametrize("method", ["head", "top2"])
+@pytest.fixture(scope="module", params=["head", "top2"])
+def trained(request: pytest.FixtureRequest, deep_encoder_path: Path) -> MultiTaskBERT:
+    """A model of pay with its networks, which a test must leave as it is."""
+    encoder = TextEncoder.load(deep_encoder_path, precision="fp32", max_tokens=64)
+    model = MultiTaskBERT(encoder, [PAY], "title")
+    MultiTaskTrainer(model, request.param, epochs=1).train(rows())
+    return model
+
+
 def test_training_fits_networks_and_a_saved_model_has_them(
-    deep_encoder: TextEncoder, tmp_path: Path, method: str
+    trained: MultiTaskBERT, deep_encoder: TextEncoder, tmp_path: Path
 ) -> None:
-    model = MultiTaskBERT(own_copy(deep_encoder), [PAY], "title")
-
-    MultiTaskTrainer(model, method, epochs=1).train(rows())  # type: ignore[arg-type]  # parametrised
-
     texts = ["nurse\ncase 1 springfield", "nurse\ncase 1 shelbyville"]
-    before = MultiTaskPredictor(model).predict_batch(texts)
-    loaded = MultiTaskBERT.load(model.save(tmp_path / "model"), deep_encoder)
+
+    before = MultiTaskPredictor(trained).predict_batch(texts)
+
+    loaded = MultiTaskBERT.load(trained.save(tmp_path / "model"), deep_encoder)
     assert MultiTaskPredictor(loaded).predict_batch(texts) == before
-    assert model.joined_calibrations["pay"].network_share > 0.5
+    assert trained.joined_calibrations["pay"].network_share > 0.5
     assert before[0]["pay"]["value"] < 40_000
     assert before[1]["pay"]["value"] > 60_000
 
@@ -153,13 +164,14 @@ def test_few_labels_fit_no_networks(tiny_encoder: TextEncoder) -> None:
     assert not model.word_networks
 
 
-def test_networks_go_with_the_encoder_that_they_were_fitted_over(deep_encoder: TextEncoder) -> None:
-    model = create_job_matching_model(own_copy(deep_encoder), pretrained=False)
-    model.add_task(PAY)
-    MultiTaskTrainer(model, epochs=1).train(rows())
+def test_networks_go_with_the_encoder_that_they_were_fitted_over(
+    trained: MultiTaskBERT, deep_encoder: TextEncoder, tmp_path: Path
+) -> None:
+    model = MultiTaskBERT.load(trained.save(tmp_path / "model"), deep_encoder)
+    model.add_task(Task("scam", TaskType.BINARY))
     assert "pay" in model.word_networks
 
-    other = [MultiTaskExample(f"text {n}", {"scam_detection": n % 2 == 0}) for n in range(24)]
+    other = [MultiTaskExample(f"text {n}", {"scam": n % 2 == 0}) for n in range(24)]
     MultiTaskTrainer(model, "top2", epochs=1).train(other)
 
     assert not model.word_networks

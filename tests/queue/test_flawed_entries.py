@@ -160,12 +160,15 @@ def test_a_clock_set_back_does_not_make_leases_last(ledger: Ledger, client: redi
     assert ledger.state("job") == "queued"
 
 
-def test_a_leader_from_before_the_clock_was_set_back_leads_no_more(
-    ledger: Ledger, client: redis.Redis
+@pytest.mark.parametrize("lease_ms", [7_200_000, None])
+def test_who_held_a_role_before_the_clock_was_set_back_holds_it_no_more(
+    ledger: Ledger, client: redis.Redis, lease_ms: int | None
 ) -> None:
-    client.set(f"{ledger.prefix}leader", "gone", px=7_200_000)
+    for role in ("leader", "reencoder"):
+        client.set(f"{ledger.prefix}{role}", "gone", px=lease_ms)
 
     assert ledger.reconcile("me", leader_s=15, max_attempts=3, grace_s=60) is not None
+    assert ledger.hold("reencoder", "me", lease_s=15)
 
 
 def test_an_answer_lost_on_its_way_is_given_again(ledger: Ledger) -> None:

@@ -235,6 +235,20 @@ def test_one_worker_reconciles_at_a_time(ledger: Ledger) -> None:
     reconcile(ledger, owner="leader")
 
     assert ledger.reconcile("other", leader_s=60, max_attempts=3, grace_s=60) is None
+    assert not ledger.hold("leader", "other", lease_s=60)
+
+
+def test_a_role_has_one_holder_until_it_lets_go(ledger: Ledger) -> None:
+    assert ledger.hold("reencoder", "first", lease_s=60)
+    assert ledger.hold("reencoder", "first", lease_s=60)
+    assert not ledger.hold("reencoder", "second", lease_s=60)
+    assert ledger.hold("leader", "second", lease_s=60)
+
+    ledger.let_go("reencoder", "second")
+    assert not ledger.hold("reencoder", "second", lease_s=60)
+
+    ledger.let_go("reencoder", "first")
+    assert ledger.hold("reencoder", "second", lease_s=60)
 
 
 def test_progress_is_the_holders_word(ledger: Ledger) -> None:
@@ -247,7 +261,7 @@ def test_progress_is_the_holders_word(ledger: Ledger) -> None:
 
 
 def test_a_server_that_is_away_is_named() -> None:
-    ledger = Ledger(redis.Redis(port=1, socket_connect_timeout=0.2))
+    ledger = Ledger(redis.Redis(port=1, retry=None))
 
     with pytest.raises(QueueUnavailable, match="cannot be reached"):
         ledger.state("job")

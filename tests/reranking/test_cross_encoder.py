@@ -10,8 +10,16 @@ import pytest
 import torch
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
-from jobsentinel_workers.encoders import SequenceModel, ThreadTokenizer, load_backbone, pad_batch
-from jobsentinel_workers.encoders.adapters import AdaptedLinear, add_adapters
+from jobsentinel_workers.encoders import (
+    QueryAdapter,
+    SequenceModel,
+    TextEncoder,
+    ThreadTokenizer,
+    load_backbone,
+    pad_batch,
+    run_directly,
+)
+from jobsentinel_workers.encoders.adapters import AdaptedLinear, adapter_state, add_adapters
 from jobsentinel_workers.reranking import CrossEncoderReranker, Fusion, PairLimits
 from jobsentinel_workers.reranking.cross_encoder import save_reranker, update_fusion
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
@@ -134,3 +142,46 @@ def test_fusion_weights_travel_with_the_reranker(folder: Path) -> None:
     update_fusion(folder, Fusion(9.0, 2.0, -1.0))
 
     assert CrossEncoderReranker.load(folder).fusion == Fusion(9.0, 2.0, -1.0)
+
+
+@pytest.fixture
+def query_adapter(adapted: PairNetwork, tiny_encoder_path: Path) -> QueryAdapter:
+    tensors = adapter_state(adapted.transformer)
+    sha256 = load_backbone(tiny_encoder_path).sha256
+    return QueryAdapter(sha256, rank=4, alpha=8.0, tensors=tensors)
+
+
+def test_an_adapter_for_queries_is_saved_with_the_reranker(
+    adapted: PairNetwork,
+    query_adapter: QueryAdapter,
+    tiny_encoder: TextEncoder,
+    tiny_encoder_path: Path,
+    tmp_path: Path,
+) -> None:
+    folder = save_reranker(
+        adapted,
+        load_backbone(tiny_encoder_path),
+        tmp_path / "reranker",
+        adapter={"rank": 4, "alpha": 8.0},
+        limits=PairLimits(max_query_tokens=16, max_tokens=64),
+        fusion=Fusion(5.0, 1.0, -2.0),
+        query_adapter=query_adapter,
+    )
+
+    reranker = CrossEncoderReranker.load(folder, precision="fp32")
+
+    queries = reranker.query_encoder(tiny_encoder)
+    expected = run_directly(query_adapter.applied_to(tiny_encoder), TEXTS)
+    assert run_directly(queries, TEXTS) == pytest.approx(expected, abs=1e-6)
+    assert reranker.query_encoder(tiny_encoder) is queries
+
+
+def test_without_an_adapter_that_fits_queries_are_encoded_as_documents(
+    folder: Path, tiny_encoder: TextEncoder, query_adapter: QueryAdapter
+) -> None:
+    plain = CrossEncoderReranker.load(folder, precision="fp32")
+    stranger = CrossEncoderReranker(plain.model, plain.fusion, query_adapter)
+    packaged = TextEncoder.load(precision="fp32")
+
+    assert plain.query_encoder(tiny_encoder) is tiny_encoder
+    assert stranger.query_encoder(packaged) is packaged

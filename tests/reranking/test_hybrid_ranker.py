@@ -137,7 +137,7 @@ def test_given_embeddings_are_used_and_nothing_is_embedded_twice(
     with_embeddings = ranker.rank("nurse", known)
     without = ranker.rank("nurse", POOL)
 
-    assert asked == [1, 1 + len(POOL)]
+    assert asked == [1, 1, len(POOL)]
     assert [c.id for c in with_embeddings.reranked_candidates] == (
         [c.id for c in without.reranked_candidates]
     )

@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from sentence_transformers import MultiVectorEncoder, SparseEncoder
-from tests.encoder_folders import TOKENIZER_FILES, write_encoder
-from transformers import BertConfig, BertForMaskedLM
+from tests.library_folders import write_late_interaction, write_sparse
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
-from jobsentinel_workers.encoders import Runner, TextEncoder, packaged_model_path
+from jobsentinel_workers.encoders import Runner, TextEncoder
 from jobsentinel_workers.reranking import (
     Candidate,
     HybridRanker,
@@ -51,26 +49,12 @@ class Gives:
 
 @pytest.fixture(scope="module")
 def sparse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random SPLADE model of one layer, saved as the library saves it."""
-    folder = tmp_path_factory.mktemp("sparse")
-    torch.manual_seed(0)
-    config = BertConfig(
-        hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2
-    )
-    BertForMaskedLM(config).save_pretrained(folder / "bert")
-    for name in TOKENIZER_FILES:
-        shutil.copyfile(packaged_model_path() / name, folder / "bert" / name)
-    SparseEncoder(str(folder / "bert"), device="cpu").save_pretrained(str(folder / "tiny-splade"))
-    return folder / "tiny-splade"
+    return write_sparse(tmp_path_factory.mktemp("sparse"))
 
 
 @pytest.fixture(scope="module")
 def late_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random late-interaction model of one layer, saved as the library saves it."""
-    folder = tmp_path_factory.mktemp("late")
-    bert = write_encoder(folder / "bert", num_hidden_layers=1, num_attention_heads=2)
-    MultiVectorEncoder(str(bert), device="cpu").save_pretrained(str(folder / "tiny-colbert"))
-    return folder / "tiny-colbert"
+    return write_late_interaction(tmp_path_factory.mktemp("late"))
 
 
 def test_each_stage_reads_what_the_one_before_kept(tiny_encoder: TextEncoder) -> None:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 from pathlib import Path
 
 import pytest
 from tests.encoder_folders import write_reranker
+from tests.starter.open_tables import write_table
 
 from jobsentinel_workers.starter.evaluate_ranking import EVALUATION_FILE, main
 from jobsentinel_workers.starter.ranking_trials import vacancies
 
 OCCUPATIONS = ["nurse", "truck driver", "baker", "welder", "pilot"]
-
-
-def write_table(path: Path, rows: list[dict[str, str]]) -> None:
-    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 @pytest.fixture

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
-import torch
+from tests.starter.open_tables import CODES
 
-from jobsentinel_workers.encoders import TextEncoder, load_backbone, run_directly
+from jobsentinel_workers.encoders import TextEncoder, run_directly
 from jobsentinel_workers.starter import function_data, open_data, salary_data, scam_data
-from jobsentinel_workers.starter.build_reranker import read_ranking_data
 from jobsentinel_workers.starter.category_data import (
     CATEGORIES,
     clear_postings,
@@ -21,120 +17,6 @@ from jobsentinel_workers.starter.category_data import (
     occupation_rows,
     posting_rows,
 )
-from jobsentinel_workers.starter.ranking_data import (
-    GROUP_SIZE,
-    OccupationGroups,
-    OccupationPool,
-    PostingGroups,
-)
-from jobsentinel_workers.starter.reranker_training import RerankerSettings, train_adapter
-
-CODES = [f"{major}-{minor}011.00" for major in range(11, 53, 2) for minor in (1, 2, 3)]
-
-
-def write_table(path: Path, rows: list[dict[str, object]], delimiter: str = ",") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(
-            file,
-            list(rows[0]),
-            delimiter=delimiter,
-            quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
-            quotechar=None if delimiter == "\t" else '"',
-        )
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def write_onet(folder: Path) -> None:
-    def table(name: str, *columns: dict[str, object]) -> None:
-        rows = [{"O*NET-SOC Code": code} | row for code in CODES for row in columns]
-        for number, row in enumerate(rows):
-            for key, value in row.items():
-                if key != "O*NET-SOC Code":
-                    row[key] = str(value).format(n=number, code=row["O*NET-SOC Code"])
-        write_table(folder / "onet" / f"{name}.txt.gz", rows, "\t")
-
-    table("Occupation_Data", {"Title": "Trade {n}", "Description": 'Does "work" {n}.'})
-    table("Alternate_Titles", {"Alternate Title": "Handler {n}"}, {"Alternate Title": "Maker {n}"})
-    table("Sample_of_Reported_Titles", {"Reported Job Title": "Chief {n}"})
-    table("Task_Statements", {"Task": "Carry load {n}."}, {"Task": "Clean tool {n}."})
-    table("Technology_Skills", {"Example": "Program {n}"})
-    table(
-        "Related_Occupations",
-        {"Related O*NET-SOC Code": "11-1011.00", "Relatedness Tier": "Primary-Long"},
-    )
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("open-data")
-    write_onet(folder)
-    write_table(
-        folder / "esco_occupations.csv.gz",
-        [
-            {
-                "uri": f"uri/{group}",
-                "title": f"craft {group}",
-                "alternative_titles": f"crafter {group}|smith {group}",
-                "isco_group": group,
-                "description": f"They craft {group}.",
-            }
-            for group in ("2211", "3423", "0110")
-        ],
-    )
-    described = [
-        {
-            "title": f"Job {n}",
-            "company": "",
-            "location": "Berlin",
-            "description": f"Work of kind {n}, " * 20,
-            "experience_level": "",
-            "work_type": "FULL_TIME",
-            "salary_year_usd_min": 50_000 + n if n % 2 else "",
-            "salary_year_usd_max": 70_000 + n if n % 2 else "",
-        }
-        for n in range(60)
-    ]
-    write_table(folder / "linkedin_postings.csv.gz", described)
-    titles = {"remote": "1", "job_functions": "Engineering|Information Technology"}
-    write_table(
-        folder / "linkedin_titles.csv.gz",
-        [{k: v for k, v in row.items() if k != "description"} | titles for row in described],
-    )
-    write_table(
-        folder / "salary_nyc.csv.gz",
-        [
-            {
-                "title": "Inspector",
-                "category": "Health",
-                "agency": "PARKS",
-                "level": "1",
-                "salary_year_usd_min": low,
-                "salary_year_usd_max": "",
-            }
-            for low in (40_000, 40_000, 12)
-        ],
-    )
-    emscad = {"department": "", "company_profile": "PROFILE", "telecommuting": "0", "benefits": ""}
-    write_table(
-        folder / "scam_emscad.csv.gz",
-        [
-            emscad
-            | {
-                "title": title,
-                "location": "US",
-                "required_experience": "",
-                "employment_type": "",
-                "description": "Earn money &amp; more",
-                "requirements": "None",
-                "function": "Legal",
-                "fraudulent": fraud,
-            }
-            for title, fraud in (("Quick cash", 1), ("Quick  cash", 1), ("Clerk", 0))
-        ],
-    )
-    return folder
 
 
 def test_occupations_are_joined_from_their_tables(data: Path) -> None:
@@ -236,36 +118,6 @@ def test_occupations_become_labelled_texts(data: Path) -> None:
     assert len([o for o, _ in occupations if o.code.startswith("uri/")]) == 2  # 3423 has none
     assert all(row.labels["job_category"] for row in rows)
     assert any(row.text.endswith("\nBerlin") for row in rows)
-
-
-def test_ranking_groups_hold_one_right_answer_and_no_relative_as_wrong_one(
-    data: Path, tiny_encoder: TextEncoder
-) -> None:
-    occupations = read_ranking_data(data, seed=1).occupations
-    pool = OccupationPool.embed(occupations, tiny_encoder)
-    postings = PostingGroups(open_data.read_linkedin_postings(data), tiny_encoder)
-    postings.title_similarity = np.eye(60)  # the tiny encoder finds all titles alike
-
-    groups = OccupationGroups(pool, tiny_encoder).draw(20, np.random.default_rng(0))
-    groups += postings.draw(5, np.random.default_rng(0))
-
-    for group in groups:
-        assert len(group.documents) == len(group.grades) == GROUP_SIZE
-        assert group.grades.count(1.0) == 1
-
-
-def test_training_an_adapter_lowers_its_loss(data: Path, tiny_encoder_path: Path) -> None:
-    encoder = TextEncoder.load(tiny_encoder_path, precision="fp32", max_tokens=64)
-    pool = OccupationPool.embed(open_data.read_onet(data)[:30], encoder)
-    groups = OccupationGroups(pool, encoder).draw(4, np.random.default_rng(0))
-    lines: list[str] = []
-
-    torch.manual_seed(0)
-    settings = RerankerSettings(steps=50, rank=4, learning_rate=1e-2, first_layer=0)
-    train_adapter(load_backbone(tiny_encoder_path), lambda *_: groups, settings, lines.append)
-
-    first, last = (float(line.split()[3]) for line in lines)
-    assert last < first
 
 
 def test_an_excerpt_keeps_the_head_and_is_fixed_by_its_text() -> None:

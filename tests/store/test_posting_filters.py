@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 from store_process import posting
+from tests.filter_trees import filters
 
-from filter_trees import filters
 from jobsentinel import InvalidInput
 from jobsentinel.contract.filter_fields import FIELDS, folded
 from jobsentinel.contract.filter_tree import (

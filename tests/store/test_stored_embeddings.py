@@ -107,3 +107,16 @@ def test_a_vector_that_lost_bytes_is_reported(database: Database) -> None:
         pytest.raises(embeddings.CorruptVector, match="2 dimensions has 4 bytes"),
     ):
         embeddings.get_many(connection, "e", ["a"])
+
+
+def test_a_vector_that_is_not_finite_is_reported(database: Database) -> None:
+    with database.begin() as connection:
+        embeddings.put_many(connection, "e", {"a": [1.0, 2.0]})
+        damaged = np.array([1.0, np.nan], dtype=np.float32).tobytes()
+        connection.execute(update(table).values(vector=damaged))
+
+    with (
+        database.connect() as connection,
+        pytest.raises(embeddings.CorruptVector, match=r"NaN or infinity \(content hash a\)"),
+    ):
+        embeddings.get_many(connection, "e", ["a"])

@@ -13,8 +13,10 @@ from sqlalchemy import update
 from store_process import empty, posting
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel_workers.store import Database, VectorIndex, embeddings, postings
+from jobsentinel.contract.filters import parse_filter
+from jobsentinel_workers.store import Database, VectorIndex, embeddings, posting_facts, postings
 from jobsentinel_workers.store.schema import change_counter, posting_deletions
+from jobsentinel_workers.store.schema import embeddings as embeddings_table
 
 Vectors = dict[str, Any]
 
@@ -343,3 +345,30 @@ def test_a_damaged_embedding_stops_the_refresh_and_keeps_the_old_index(database:
     with pytest.raises(embeddings.CorruptVector, match="vectors of 3 and 2 dimensions"):
         index.refresh()
     assert index.search([1.0, 0.0], 5)[0] == ["a"]
+
+
+def test_an_embedding_that_is_not_finite_stops_the_refresh_by_its_name(database: Database) -> None:
+    index_postings(database, {"a": [1.0, 0.0]})
+    index = refreshed(database)
+    index_postings(database, {"b": [0.0, 1.0]})
+    damaged = np.array([np.nan, 1.0], dtype=np.float32).tobytes()
+    with database.begin() as connection:
+        chosen = embeddings_table.c.content_hash == "b-"
+        connection.execute(update(embeddings_table).where(chosen).values(vector=damaged))
+
+    with pytest.raises(embeddings.CorruptVector, match=r"NaN or infinity \(content hash b-\)"):
+        index.refresh()
+    assert index.search([1.0, 0.0], 5)[0] == ["a"]
+
+
+def test_a_filter_is_asked_of_the_store(database: Database) -> None:
+    index_postings(database, {"a": [1.0, 0.0], "b": [0.0, 1.0]})
+    with database.begin() as connection:
+        facts = [{"id": "a", "remote": False}, {"id": "b", "remote": True}]
+        posting_facts.describe(connection, facts)
+    index, where = refreshed(database), parse_filter("remote = true")
+
+    assert index.search([1.0, 0.0], 5, where=where)[0] == ["b"]
+    assert index.count(where) == 1
+    with pytest.raises(InvalidInput, match="where: cannot narrow"):
+        index.search([1.0, 0.0], 5, among=["a"], where=where)

@@ -120,3 +120,33 @@ def test_a_dataset_of_another_task_is_refused(store: Database) -> None:
         Source(store, "classification", "category", None, 0).find(taken)
     with pytest.raises(InvalidInput, match="is not stored"):
         source(store).find("0" * 64)
+
+
+def add_feedback(store: Database, query: str) -> None:
+    rows = [
+        {"posting_id": f"p{n}", "kind": "relevance", "query": query, "value": n % 2}
+        for n in range(10)
+    ]
+    with store.begin() as connection:
+        labels.add(connection, rows)
+
+
+def test_new_feedback_on_known_postings_is_learnt_beside_what_other_queries_said(
+    store: Database,
+) -> None:
+    # Given a reranker that learnt from the feedback of two queries, and then a third one's
+    add_labels(store, range(10))
+    for query in ("nurse", "cook"):
+        add_feedback(store, query)
+    seen = Source(store, "reranker", "relevance", None, 0).find("labels:all")
+    champion = champion_after(seen.lineage["last_label_seq"])
+    add_feedback(store, "driver")
+
+    # When what is new is taken
+    found = Source(store, "reranker", "relevance", champion, 0).find("labels:new")
+
+    # Then the third query's rows come first, and all others are replayed
+    queries = [row["query"] for row in found.rows]
+    assert found.new == 10
+    assert queries == ["driver"] * 10 + ["nurse"] * 10 + ["cook"] * 10
+    assert found.lineage["replayed_rows"] == 20

@@ -96,6 +96,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_send_sent_event": True,
         "worker_pool": "threads",
         "worker_pool_start_method": "spawn",
+        # A spawned child is not killed for starting slowly on a busy machine, again and again.
+        "worker_proc_alive_timeout": 120.0,
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": True,

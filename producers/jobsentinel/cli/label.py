@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from jobsentinel.cli.exit_codes import complain
+from jobsentinel.cli.feedback import feedback
 from jobsentinel.cli.json_lines import INPUT_FILE, Rows, skip_invalid_option
-from jobsentinel.cli.output import json_option, plural, print_json
+from jobsentinel.cli.label_sending import send_labels
+from jobsentinel.cli.output import json_option
 from jobsentinel.cli.session import Session, pass_session
-from jobsentinel.cli.waiting import bar, timeout_option, wait_for
-from jobsentinel.contract import limits
+from jobsentinel.cli.waiting import timeout_option
 from jobsentinel.contract.postings import Label
 
 
@@ -35,26 +34,7 @@ def add(
     A newer label by the same annotator for the same question replaces the older one.
     """
     labels = Rows(file, Label.parse, skip_invalid=skip_invalid)
-    total = labels.check()
-    stored = unchanged = 0
-    with labels, session.producer() as producer, bar("storing labels", total) as shown:
-        for chunk in _chunks(labels):
-            answer = wait_for(producer.add_labels(chunk), timeout_s=timeout_s)
-            stored += answer.stored
-            unchanged += answer.unchanged
-            shown.advance(len(chunk))
-    if as_json:
-        print_json({"stored": stored, "unchanged": unchanged, "skipped": labels.skipped})
-    complain(f"{plural(stored, 'label')} new or changed, {unchanged:,} there already")
-    return labels.settle()
+    return send_labels(session, labels, timeout_s=timeout_s, as_json=as_json)
 
 
-def _chunks(labels: Rows[Label]) -> Iterator[list[Label]]:
-    chunk: list[Label] = []
-    for label in labels:
-        chunk.append(label)
-        if len(chunk) == limits.MAX_LABELS_A_MESSAGE:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+command.add_command(feedback)

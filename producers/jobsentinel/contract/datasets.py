@@ -78,7 +78,8 @@ def _of_similarity(row: SimilarityRow) -> list[Any]:
 
 
 def _of_reranker(row: RerankerRow) -> list[Any]:
-    return [[_left_of(row, "query"), _left_of(row, "text")], row.score]
+    weight = () if row.weight is None else (row.weight,)
+    return [[_left_of(row, "query"), _left_of(row, "text")], row.score, *weight]
 
 
 def _of_multi_task(row: MultiTaskRow) -> list[Any]:

@@ -18,6 +18,13 @@ from jobsentinel.contract.base import (
     kind_of,
 )
 from jobsentinel.contract.categories import JOB_CATEGORIES
+from jobsentinel.contract.feedback import (
+    MAX_SHOWN_RANK,
+    RELEVANCE,
+    FeedbackEvent,
+    misplaced_fields,
+    relevance_problems,
+)
 from jobsentinel.contract.text import compose_posting_text, normalise
 
 
@@ -71,21 +78,50 @@ class Sample(Message):
     text: FilledText
 
 
+class LabelledSample(Message):
+    """A text that has its label, from which picks keep away."""
+
+    text: FilledText
+    value: float | int | None = None
+    """The label where it is a number; strategies for values need it."""
+
+
 class Label(Message):
     """A human's answer about one posting.
 
-    ``kind`` names the question: ``category``, ``salary`` (USD a year), ``scam``, ``match`` and
-    ``relevance`` (both 0 to 1) are checked for their kind of value; any other name is the user's.
+    ``kind`` names the question: ``category``, ``salary`` (USD a year), ``scam`` and ``match`` (0 to
+    1) are checked for their kind of value; any other name is the user's. ``relevance`` asks how
+    well the posting answers a ``query``, and is told by a value from 0 to 1 or by an event.
     """
 
     posting_id: Identifier
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
-    value: bool | float | ShortText
+    value: bool | float | ShortText | None = None
     annotator: ShortText | None = None
+    query: FilledText | None = None
+    """Of relevance: the search or the résumé that the posting was shown for."""
+    event: FeedbackEvent | None = None
+    """Of relevance: what somebody did with the posting; None is a judgement."""
+    shown_rank: Annotated[int, Field(ge=1, le=MAX_SHOWN_RANK)] | None = None
+    """Of relevance: the place at which the posting was shown, from 1."""
+
+    @model_validator(mode="after")
+    def _fields_fit_kind(self) -> Self:
+        if self.kind == RELEVANCE:
+            problems = relevance_problems(query=self.query, event=self.event, value=self.value)
+        else:
+            problems = misplaced_fields(
+                query=self.query, event=self.event, shown_rank=self.shown_rank
+            )
+        for field, problem in problems:
+            raise fault(field, problem)
+        if self.value is None and self.event is None:
+            raise fault("value", "is missing")
+        return self
 
     @model_validator(mode="after")
     def _value_fits_kind(self) -> Self:
-        problem = label_problem(self.kind, self.value)
+        problem = None if self.value is None else label_problem(self.kind, self.value)
         if problem:
             raise fault("value", f"{problem} (found {kind_of(self.value)} {self.value!r:.40})")
         return self

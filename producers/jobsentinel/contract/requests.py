@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
@@ -22,9 +23,10 @@ from jobsentinel.contract.base import (
     first_duplicate,
 )
 from jobsentinel.contract.filters import FilterText
-from jobsentinel.contract.postings import Candidate, Label, Posting, Sample
+from jobsentinel.contract.postings import Candidate, Label, LabelledSample, Posting, Sample
+from jobsentinel.contract.query_strategies import is_strategy, strategy_names
 
-Strategy = Literal["uncertainty", "margin", "entropy", "diversity", "hybrid", "random"]
+SelectTask = Literal["category", "scam", "salary"]
 FirstStage = Literal["hybrid", "dense", "lexical"]
 
 
@@ -108,19 +110,44 @@ class RerankRequest(Message):
         return data
 
 
+def _known_strategy(name: str) -> str:
+    if not is_strategy(name):
+        names = ", ".join(map(repr, strategy_names()))
+        raise ValueError(f"Input should be one of {names}")
+    return name
+
+
 class SelectRequest(Message):
     """Choose the samples whose labels would teach a model most."""
 
     samples: Annotated[Items[Sample], Field(max_length=limits.MAX_SAMPLES)]
-    strategy: Strategy = "hybrid"
+    strategy: Annotated[str, AfterValidator(_known_strategy)] = "hybrid"
+    """One that is built in, or one that a package adds which is installed here and there."""
     num_samples: Annotated[int, Field(ge=1, le=limits.MAX_SAMPLES)] = 10
     model: ModelName = "multi-task"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    random_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    """The part of the batch that is drawn evenly, to judge the model by."""
+    task: SelectTask = "category"
+    """Which answers of the scoring model count; a model of yours has one kind only."""
+    committee: Annotated[Items[ModelName], Field(max_length=limits.MAX_MODELS_A_REQUEST)] = ()
+    """The models whose disagreement counts, for strategies that ask a committee."""
+    labelled: Annotated[Items[LabelledSample], Field(max_length=limits.MAX_SAMPLES)] = ()
+    """What is labelled already: picks keep away from it."""
 
     @model_validator(mode="after")
     def _unique_ids(self) -> Self:
         _require_unique([sample.id for sample in self.samples], "samples")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_new_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Workers of an earlier version refuse fields that they do not know.
+        data: dict[str, Any] = serialise(self)
+        for name in ("random_share", "task", "committee", "labelled"):
+            if data[name] in (type(self).model_fields[name].default, []):
+                del data[name]
+        return data
 
 
 class AddLabelsRequest(Message):

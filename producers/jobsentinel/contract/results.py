@@ -94,6 +94,13 @@ class ScoreResult(Answer):
     scores: Items[PostingScore]
 
 
+class StageScore(Answer):
+    """What a stage said of a candidate: its score, and the place that it alone would give it."""
+
+    score: float
+    rank: int
+
+
 class RankedPosting(Answer):
     """A candidate's place in the ranking, with its score and rank at each stage.
 
@@ -116,6 +123,9 @@ class RankedPosting(Answer):
     """Reciprocal rank fusion of the two, of a hybrid first stage."""
     retrieval_rank: int | None = None
     """Its place when the first stage was done."""
+    stages: dict[str, StageScore] = Field(default_factory=dict)
+    """By name, of the scorers that settings put between retrieval and cross-encoder: ``sparse``,
+    ``late_interaction``."""
     title: str | None = None
     """With company and location: of an indexed posting; absent of candidates in the request."""
     company: str | None = None
@@ -148,6 +158,8 @@ class Pick(Answer):
     id: str
     score: float
     reason: str
+    chosen_by: str = ""
+    """The strategy that chose it; ``random`` for the part drawn to judge the model by."""
 
 
 class SelectResult(Answer):
@@ -158,6 +170,9 @@ class SelectResult(Answer):
     strategy: str
     seed: int
     model: ModelStamp
+    random_share: float = 0.0
+    committee: Items[ModelStamp] = ()
+    """Which models were asked as a committee."""
 
 
 class IndexResult(Answer):

@@ -12,8 +12,6 @@ import re
 import unicodedata
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2060\ufeff]")
-_BLANKS = re.compile(r"[^\S\n]+")
-_NEWLINES = re.compile(r"\s*\n\s*")
 
 
 def replace_control_characters(text: str) -> str:
@@ -23,9 +21,9 @@ def replace_control_characters(text: str) -> str:
 
 def normalise(text: str) -> str:
     """Return ``text`` unescaped, in NFKC, without control characters or runs of white space."""
-    text = unicodedata.normalize("NFKC", html.unescape(text))
-    text = _BLANKS.sub(" ", replace_control_characters(text))
-    return _NEWLINES.sub("\n", text).strip()
+    text = replace_control_characters(unicodedata.normalize("NFKC", html.unescape(text)))
+    # Splitting is several times faster than expressions over white space.
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))
 
 
 def compose_posting_text(

@@ -11,6 +11,7 @@ from jobsentinel.contract.postings import label_problem
 from jobsentinel.contract.task_specs import TaskLabel
 
 FineTuneTask = Literal["classification", "regression", "similarity", "reranker"]
+MAX_ROW_WEIGHT: Final = 1_000.0
 
 
 class ClassificationRow(Message):
@@ -41,6 +42,8 @@ class RerankerRow(Message):
     query: FilledText
     text: FilledText
     score: Annotated[float, Field(ge=0.0, le=1.0)]
+    weight: Annotated[float, Field(gt=0.0, le=MAX_ROW_WEIGHT)] | None = None
+    """How many rows this one counts as in the loss; None is one."""
 
 
 class MultiTaskRow(Message):

@@ -13,9 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel_workers.active_learning.checks import check_count, check_seed
-from jobsentinel_workers.active_learning.predictions import Predictor, pool_arrays
+from jobsentinel_workers.active_learning.checks import check_count, check_seed, check_share
+from jobsentinel_workers.active_learning.known_strategies import strategy_named
+from jobsentinel_workers.active_learning.predictions import (
+    LabelledSamples,
+    Models,
+    Predictor,
+    pool_arrays,
+)
 from jobsentinel_workers.active_learning.query_strategy import QueryStrategy
+from jobsentinel_workers.active_learning.random_share import RANDOM_SHARE
 from jobsentinel_workers.active_learning.retraining import RetrainingDecision, RetrainingTrigger
 from jobsentinel_workers.active_learning.samples import Label, QueryResult, Sample
 from jobsentinel_workers.active_learning.selection import select
@@ -31,7 +38,10 @@ class ActiveLearningManager:
 
     Args:
         batch_size: samples a query when it does not say.
-        task: the task whose class probabilities count.
+        strategy: a name of `QueryStrategy`, or one that an installed package adds.
+        task: the task whose class probabilities, or values, count.
+        committee: models whose disagreement counts, for strategies that ask a committee.
+        random_share: part of each batch that is drawn evenly, to judge the model by.
         now: the clock, in UTC.
 
     Example:
@@ -48,13 +58,18 @@ class ActiveLearningManager:
         predictor: Predictor | None = None,
         *,
         task: str = "job_category",
+        committee: Sequence[Predictor] = (),
         seed: int = 0,
+        random_share: float = RANDOM_SHARE,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.strategy = QueryStrategy.parse(strategy)
+        self._strategy = strategy_named(str(strategy))
+        self.strategy = str(strategy)
         self.batch_size = check_count(batch_size, "batch_size")
         self.task = task
         self.seed = check_seed(seed)
+        self.random_share = check_share(random_share, "random_share")
+        self._models = Models(self._get_predictor, task, committee)
         self._predictor = predictor
         self._now = now
         self._labels: dict[str, Label] = {}
@@ -68,7 +83,8 @@ class ActiveLearningManager:
     def select_samples(self, pool: Sequence[Sample], num_samples: int | None = None) -> QueryResult:
         """Choose up to ``num_samples`` of the pool; those that have a label are no candidates.
 
-        The same pool, labels and seed give the same answer. An empty pool gives an empty one.
+        The same pool, labels and seed give the same answer, in whatever order the pool is. An
+        empty pool, or one that is labelled whole, gives an empty answer.
 
         Raises:
             InvalidInput: a count below 1, an id twice, probabilities that are none.
@@ -77,21 +93,22 @@ class ActiveLearningManager:
         count = check_count(self.batch_size if num_samples is None else num_samples, "num_samples")
         _refuse_repeated_ids(pool)
         candidates = [sample for sample in pool if sample.id not in self._labels]
-        arrays = pool_arrays(candidates, self.strategy, self._get_predictor, self.task)
+        arrays = pool_arrays(candidates, self._strategy, self._models, self._labelled())
         started = time.perf_counter()
         selection = select(
             self.strategy,
-            arrays.probabilities,
-            arrays.embeddings,
             num_samples=count,
-            labelled_embeddings=self._covered() if candidates else None,
             class_names=arrays.class_names,
+            ids=[sample.id for sample in candidates],
             seed=self.seed,
+            random_share=self.random_share,
+            **arrays.arguments,
         )
         elapsed_ms = (time.perf_counter() - started) * 1_000
         self._queries += 1
-        for index in selection.indices:
-            self._picked_embeddings[candidates[index].id] = arrays.embeddings[index]
+        if arrays.embeddings is not None:
+            for index in selection.indices:
+                self._picked_embeddings[candidates[index].id] = arrays.embeddings[index]
         return QueryResult(
             selected_samples=[candidates[index] for index in selection.indices],
             reasons=[pick.reason for pick in selection.picks],
@@ -148,7 +165,7 @@ class ActiveLearningManager:
     def get_statistics(self) -> dict[str, Any]:
         """Return what was asked, labelled and trained so far."""
         return {
-            "strategy": self.strategy.value,
+            "strategy": self.strategy,
             "batch_size": self.batch_size,
             "queries": self._queries,
             "total_labels": len(self._labels),
@@ -170,10 +187,11 @@ class ActiveLearningManager:
             self._labelled_embeddings[sample.id] = np.asarray(embedding, dtype=np.float64)
         return True
 
-    def _covered(self) -> list[NDArray[np.float64]] | None:
-        if self.strategy is QueryStrategy.RANDOM:
-            return None
-        return list(self._labelled_embeddings.values())
+    def _labelled(self) -> LabelledSamples:
+        return LabelledSamples(
+            list(self._labelled_embeddings.values()),
+            [self._labels[id_] for id_ in self._labelled_embeddings],
+        )
 
     def _get_predictor(self) -> Predictor:
         if self._predictor is None:

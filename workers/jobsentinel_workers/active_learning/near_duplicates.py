@@ -5,16 +5,18 @@ They are put off, not dropped: when the rest of the pool is used up, they follow
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jobsentinel_workers.active_learning.checks import Indices, Vectors
+from jobsentinel_workers.active_learning.vectors import closest_cosine
 
 NEAR_DUPLICATE_COSINE: Final = 0.98
-_BLOCK = 256
+_FIRST_BLOCK, _LARGEST_BLOCK = 64, 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,54 +26,99 @@ class Placed:
     Attributes:
         twin: the earlier pick that it nearly repeats, None for a candidate of its own kind.
         cosine: the similarity with that pick.
+        repeats_labelled: whether it nearly repeats something labelled.
     """
 
     index: int
     twin: int | None = None
     cosine: float = 0.0
+    repeats_labelled: bool = False
 
 
 def place(
-    order: Indices, unit: Vectors | None, count: int, *, placed: list[Placed], limit: float
+    order: Indices,
+    unit: Vectors,
+    count: int,
+    *,
+    placed: Sequence[Placed],
+    labelled: Vectors,
+    limit: float,
 ) -> list[Placed]:
     """Pick ``count`` candidates in ``order`` on top of ``placed``, near-duplicates last.
 
+    Those that nearly repeat something labelled come after all others, and those that nearly
+    repeat a pick after these.
+
     Args:
         order: candidates from the first to the last choice.
-        unit: (n, d) unit embeddings; None picks in plain order.
+        unit: (n, d) unit embeddings; with none, candidates are picked in plain order.
         placed: what is picked already; it is not repeated.
+        labelled: (m, d) unit embeddings of what is labelled.
         limit: cosine above which two candidates are near-duplicates.
     """
-    taken = {each.index for each in placed}
-    order = np.array([index for index in order if index not in taken], dtype=np.intp)
-    if unit is None:
+    order = order[~np.isin(order, [each.index for each in placed])]
+    if not len(unit):
         return [Placed(int(index)) for index in order[:count]]
+    kept = [each.index for each in placed]
     fresh: list[Placed] = []
-    repeats: list[Placed] = []
-    for candidate in _with_twins(order, unit, [each.index for each in placed], limit):
-        if len(fresh) == count:
+    twins: list[Placed] = []
+    known: list[int] = []
+    # Nothing beyond the first `count` of their own kind is compared with what is labelled.
+    for block in _blocks(order):
+        repeats = closest_cosine(unit[block], labelled) > limit
+        known += block[repeats].tolist()
+        _sort_out(block[~repeats], unit, kept, limit, (fresh, twins))
+        if len(fresh) >= count:
+            return fresh[:count]
+    late: tuple[list[Placed], list[Placed]] = ([], [])
+    for block in _blocks(np.array(known, dtype=np.intp)):
+        _sort_out(block, unit, kept, limit, late)
+        if len(fresh) + len(late[0]) >= count:
             break
-        (fresh if candidate.twin is None else repeats).append(candidate)
-    return fresh + repeats[: count - len(fresh)]
+    repeated = [
+        Placed(each.index, each.twin, each.cosine, repeats_labelled=True)
+        for each in (*late[0], *late[1])
+    ]
+    own = len(late[0])
+    return (fresh + repeated[:own] + twins + repeated[own:])[:count]
 
 
-def _with_twins(order: Indices, unit: Vectors, kept: list[int], limit: float) -> Iterator[Placed]:
-    """Yield each candidate with the kept one that it nearly repeats, block by block.
+def _blocks(order: Indices) -> Iterator[Indices]:
+    """Yield blocks of growing size: most batches end in the first one."""
+    start, rows = 0, _FIRST_BLOCK
+    while start < len(order):
+        yield order[start : start + rows]
+        start, rows = start + rows, min(2 * rows, _LARGEST_BLOCK)
+
+
+def _sort_out(
+    block: Indices,
+    unit: Vectors,
+    kept: list[int],
+    limit: float,
+    found: tuple[list[Placed], list[Placed]],
+) -> None:
+    """Append each candidate to the fresh or to the twins of ``found``, and the fresh to ``kept``.
 
     One matrix product a block instead of one product a candidate: ten times faster.
     """
-    kept = list(kept)
-    for start in range(0, len(order), _BLOCK):
-        block = order[start : start + _BLOCK]
-        outside = unit[block] @ unit[kept].T
-        inside = unit[block] @ unit[block].T
-        rows: list[int] = []
-        for row, index in enumerate(block):
-            cosines = np.concatenate((outside[row], inside[row, rows]))
-            nearest = int(cosines.argmax()) if len(cosines) else -1
-            if nearest >= 0 and cosines[nearest] > limit:
-                yield Placed(int(index), kept[nearest], float(cosines[nearest]))
-                continue
-            rows.append(row)
-            kept.append(int(index))
-            yield Placed(int(index))
+    fresh, twins = found
+    outside = np.array(kept, dtype=np.intp)
+    cosines = unit[block] @ unit[np.concatenate((outside, block))].T
+    # A candidate is compared with those before it only.
+    cosines[:, len(outside) :] = np.tril(cosines[:, len(outside) :], k=-1)
+    near: NDArray[np.bool_] = np.greater(cosines, limit)
+    crowded = frozenset(np.nonzero(near)[0].tolist())
+    dropped = np.zeros(near.shape[1], dtype=np.bool_)
+    for row, index in enumerate(block.tolist()):
+        nearest = -1
+        if row in crowded:
+            close = np.where(near[row] & ~dropped, cosines[row], -1.0)
+            nearest = int(close.argmax()) if close.max() > limit else -1
+        if nearest < 0:
+            fresh.append(Placed(index))
+            kept.append(index)
+            continue
+        twin = outside[nearest] if nearest < len(outside) else block[nearest - len(outside)]
+        twins.append(Placed(index, int(twin), float(cosines[row, nearest])))
+        dropped[len(outside) + row] = True

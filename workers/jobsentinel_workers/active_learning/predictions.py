@@ -1,4 +1,4 @@
-"""A pool as arrays: probabilities and embeddings, given or computed."""
+"""A pool as arrays: what a strategy looks at, given with the samples or computed by a model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
-from jobsentinel_workers.active_learning.query_strategy import QueryStrategy
-from jobsentinel_workers.active_learning.samples import Sample
+from jobsentinel_workers.active_learning.checks import Floats
+from jobsentinel_workers.active_learning.pool import Strategy
+from jobsentinel_workers.active_learning.query_strategy import Need
+from jobsentinel_workers.active_learning.samples import Label, Sample
+
+Prediction = Mapping[str, Any]
 
 
 class Predictor(Protocol):
@@ -20,70 +24,132 @@ class Predictor(Protocol):
     def get_embedding(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, d) embeddings."""
 
-    def predict_from_embeddings(
-        self, embeddings: NDArray[np.float32]
-    ) -> Sequence[Mapping[str, Any]]:
+    def predict_from_embeddings(self, embeddings: NDArray[np.float32]) -> Sequence[Prediction]:
         """Return one prediction a row, by task name."""
 
 
 @dataclass(frozen=True, eq=False)
-class PoolArrays:
-    """(n, c) probabilities with their class names, where needed, and (n, d) embeddings."""
+class Models:
+    """Who is asked for what samples lack, and about which task.
 
-    probabilities: NDArray[np.float64] | None
-    class_names: tuple[str, ...] | None
-    embeddings: NDArray[np.float64]
+    Attributes:
+        predictor: returns the model, which is loaded when it is first asked for.
+        committee: models that are asked about every sample by strategies that need them.
+    """
+
+    predictor: Callable[[], Predictor]
+    task: str
+    committee: Sequence[Predictor] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSamples:
+    """The (m, d) embeddings of what is labelled, as far as they are known, with m labels."""
+
+    embeddings: Sequence[NDArray[Any]] = ()
+    labels: Sequence[Label] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class PoolArrays:
+    """Arguments of ``select`` by name; ``embeddings`` again, for those that are to be kept."""
+
+    arguments: Mapping[str, Any]
+    class_names: tuple[str, ...] | None = None
+    embeddings: NDArray[Any] | None = None
 
 
 def pool_arrays(
-    pool: Sequence[Sample], strategy: QueryStrategy, predictor: Callable[[], Predictor], task: str
+    pool: Sequence[Sample], strategy: Strategy, models: Models, labelled: LabelledSamples
 ) -> PoolArrays:
-    """Return what ``strategy`` needs of ``pool``, asking the predictor only for what is missing.
+    """Return what ``strategy`` looks at, asking the models only for what is missing.
 
     Raises:
-        InvalidInput: a sample's probabilities or embedding do not fit the others'.
-        ModelUnavailable: the model has no trained head for ``task``.
+        InvalidInput: a sample's probabilities or embedding do not fit the others'; a committee is
+            needed and has fewer than two members; a label is no number where one is needed.
+        ModelUnavailable: a model gives no classes, or no value, for the task.
     """
-    if not pool:
-        return PoolArrays(np.empty((0, 2)), None, np.empty((0, 1)))
-    if strategy is QueryStrategy.RANDOM:
+    wanted = strategy.needs | strategy.uses
+    if not pool or Need.EMBEDDINGS not in wanted:
         # A draw looks at nothing, so nothing is computed for it.
-        return PoolArrays(None, None, np.zeros((len(pool), 1)))
-    embeddings = _embeddings(pool, predictor)
-    if not strategy.needs_probabilities:
-        return PoolArrays(None, None, embeddings)
-    probabilities, names = _probabilities(pool, embeddings, predictor, task)
-    return PoolArrays(probabilities, names, embeddings)
+        return PoolArrays({"embeddings": np.zeros((len(pool), 1))})
+    embeddings = _embeddings(pool, models.predictor)
+    about = _About(pool, embeddings, models, labelled)
+    arguments: dict[str, Any] = {"embeddings": embeddings}
+    names: tuple[str, ...] | None = None
+    if labelled.embeddings:
+        arguments["labelled_embeddings"] = list(labelled.embeddings)
+    if Need.PROBABILITIES in wanted:
+        arguments["probabilities"], names = about.probabilities()
+    if Need.LABELLED_PROBABILITIES in wanted and labelled.embeddings:
+        arguments["labelled_probabilities"] = about.labelled_probabilities(names)
+    if Need.COMMITTEE_PROBABILITIES in wanted:
+        arguments["committee_probabilities"], names = about.committee_probabilities()
+    if Need.COMMITTEE_VALUES in wanted:
+        arguments["committee_values"] = about.committee_values()
+    if Need.VALUES in wanted:
+        arguments["values"] = about.values(models.predictor())
+        arguments["labelled_values"] = labelled_numbers(labelled.labels)
+    return PoolArrays(arguments, names, embeddings)
 
 
-def _embeddings(pool: Sequence[Sample], predictor: Callable[[], Predictor]) -> NDArray[np.float64]:
-    rows: list[Any] = [sample.embedding for sample in pool]
-    missing = [index for index, row in enumerate(rows) if row is None]
-    if missing:
-        computed = predictor().get_embedding([pool[index].text for index in missing])
-        for index, row in zip(missing, computed, strict=True):
-            rows[index] = row
-    return _stack(rows, "embedding")
+@dataclass(frozen=True, eq=False)
+class _About:
+    """The answers of the models about a pool."""
+
+    pool: Sequence[Sample]
+    embeddings: NDArray[np.float64]
+    models: Models
+    labelled: LabelledSamples
+
+    def probabilities(self) -> tuple[Floats, tuple[str, ...] | None]:
+        """Return (n, c) probabilities with their class names, where there are names."""
+        rows: list[Any] = [sample.probabilities for sample in self.pool]
+        missing = [index for index, row in enumerate(rows) if row is None]
+        if missing:
+            answers = _answers(self.models.predictor(), self.embeddings[missing])
+            for index, answer in zip(missing, answers, strict=True):
+                rows[index] = class_probabilities(answer, self.models.task)
+        return _matrix(rows, "probabilities")
+
+    def labelled_probabilities(self, names: tuple[str, ...] | None) -> Floats:
+        """Return (m, c) probabilities of what is labelled, in the order of ``names``."""
+        answers = _answers(self.models.predictor(), np.array(self.labelled.embeddings))
+        rows = [class_probabilities(answer, self.models.task) for answer in answers]
+        return _matrix(rows, "labelled_probabilities", names)[0]
+
+    def committee_probabilities(self) -> tuple[Floats, tuple[str, ...] | None]:
+        """Return (k, n, c) probabilities, all in the order of the first member's classes."""
+        names: tuple[str, ...] | None = None
+        members = []
+        for answers in self._committee():
+            rows = [class_probabilities(answer, self.models.task) for answer in answers]
+            matrix, names = _matrix(rows, "committee", names)
+            members.append(matrix)
+        return np.stack(members), names
+
+    def committee_values(self) -> Floats:
+        """Return (k, n) values."""
+        return np.stack(
+            [
+                np.array([predicted_value(answer, self.models.task) for answer in answers])
+                for answers in self._committee()
+            ]
+        )
+
+    def values(self, predictor: Predictor) -> Floats:
+        """Return (n,) values."""
+        answers = _answers(predictor, self.embeddings)
+        return np.array([predicted_value(answer, self.models.task) for answer in answers])
+
+    def _committee(self) -> list[Sequence[Prediction]]:
+        members = self.models.committee
+        if len(members) < 2:
+            raise InvalidInput("committee", f"must be of 2 members or more, not {len(members)}")
+        return [_answers(member, self.embeddings) for member in members]
 
 
-def _probabilities(
-    pool: Sequence[Sample],
-    embeddings: NDArray[np.float64],
-    predictor: Callable[[], Predictor],
-    task: str,
-) -> tuple[NDArray[np.float64], tuple[str, ...] | None]:
-    rows: list[Any] = [sample.probabilities for sample in pool]
-    missing = [index for index, row in enumerate(rows) if row is None]
-    if missing:
-        chosen = embeddings[missing].astype(np.float32)
-        computed = predictor().predict_from_embeddings(chosen)
-        for index, prediction in zip(missing, computed, strict=True):
-            rows[index] = class_probabilities(prediction, task)
-    names = next((tuple(row) for row in rows if isinstance(row, Mapping)), None)
-    return _stack([_by_name(row, names, at) for at, row in enumerate(rows)], "probabilities"), names
-
-
-def class_probabilities(prediction: Mapping[str, Any], task: str) -> dict[str, float]:
+def class_probabilities(prediction: Prediction, task: str) -> dict[str, float]:
     """Return the class probabilities in one prediction; a yes-no task has ``no`` and ``yes``.
 
     Raises:
@@ -97,11 +163,56 @@ def class_probabilities(prediction: Mapping[str, Any], task: str) -> dict[str, f
     raise ModelUnavailable(f"the model gives no class probabilities for the task {task!r}")
 
 
-def _by_name(row: Any, names: tuple[str, ...] | None, at: int) -> Any:
+def predicted_value(prediction: Prediction, task: str) -> float:
+    """Return the value in one prediction.
+
+    Raises:
+        ModelUnavailable: the prediction has no value for ``task``.
+    """
+    answer = prediction.get(task, {})
+    if "value" not in answer:
+        raise ModelUnavailable(f"the model gives no value for the task {task!r}")
+    return float(answer["value"])
+
+
+def labelled_numbers(labels: Sequence[Label]) -> list[float]:
+    """Return labels as numbers.
+
+    Raises:
+        InvalidInput: one is text or a truth value.
+    """
+    for at, label in enumerate(labels):
+        if isinstance(label, bool | str):
+            raise InvalidInput(f"labels.{at}", f"must be a number, not {type(label).__name__}")
+    return [float(label) for label in labels]
+
+
+def _answers(predictor: Predictor, embeddings: NDArray[Any]) -> Sequence[Prediction]:
+    return predictor.predict_from_embeddings(embeddings.astype(np.float32))
+
+
+def _embeddings(pool: Sequence[Sample], predictor: Callable[[], Predictor]) -> NDArray[np.float64]:
+    rows: list[Any] = [sample.embedding for sample in pool]
+    missing = [index for index, row in enumerate(rows) if row is None]
+    if missing:
+        computed = predictor().get_embedding([pool[index].text for index in missing])
+        for index, row in zip(missing, computed, strict=True):
+            rows[index] = row
+    return _stack(rows, "embedding")
+
+
+def _matrix(
+    rows: Sequence[Any], field: str, names: tuple[str, ...] | None = None
+) -> tuple[Floats, tuple[str, ...] | None]:
+    names = names or next((tuple(row) for row in rows if isinstance(row, Mapping)), None)
+    return _stack([_by_name(row, names, at, field) for at, row in enumerate(rows)], field), names
+
+
+def _by_name(row: Any, names: tuple[str, ...] | None, at: int, field: str) -> Any:
     if not isinstance(row, Mapping) or names is None:
         return row
     if row.keys() != set(names):
-        raise InvalidInput(f"pool.{at}.probabilities", "must have the same classes as the others")
+        raise InvalidInput(f"pool.{at}.{field}", "must have the same classes as the others")
     return [row[name] for name in names]
 
 

@@ -1,4 +1,4 @@
-"""The six classic query strategies by name."""
+"""The names of the built-in query strategies, and of what a strategy may look at."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from enum import StrEnum
 from jobsentinel.contract.errors import InvalidInput
 
 
+class Need(StrEnum):
+    """What a strategy cannot work without, by the name of the argument of ``select``."""
+
+    PROBABILITIES = "probabilities"
+    EMBEDDINGS = "embeddings"
+    VALUES = "values"
+    COMMITTEE_PROBABILITIES = "committee_probabilities"
+    COMMITTEE_VALUES = "committee_values"
+    LABELLED_EMBEDDINGS = "labelled_embeddings"
+    LABELLED_PROBABILITIES = "labelled_probabilities"
+    LABELLED_VALUES = "labelled_values"
+
+
 class QueryStrategy(StrEnum):
-    """How candidates are chosen for labelling (Settles, Active Learning Literature Survey, 2009).
+    """How candidates are chosen for labelling; docs/active-learning.md says when to use which.
 
     uncertainty: the likeliest class is least likely.
     margin: the two likeliest classes are closest.
@@ -16,6 +29,18 @@ class QueryStrategy(StrEnum):
     diversity: nearest to the centres of k-means clusters of the embeddings.
     hybrid: 70 % of the picks by uncertainty, 30 % by diversity.
     random: drawn evenly, the baseline every other strategy has to beat.
+    vote-entropy: the members of a committee vote for different classes.
+    committee-kl: the members' probabilities are far from the committee's mean.
+    gradient-length: any label is expected to move the model most.
+    badge: gradients that are long and unlike each other.
+    k-center: farthest from everything labelled or picked.
+    margin-k-center: of the closest margins, those farthest apart.
+    typiclust: most typical of clusters in which nothing is labelled, for a cold start.
+    contrastive: predicted otherwise than the nearest labelled neighbours.
+    committee-variance: the members of a committee predict different values.
+    gsx: greedy over the embeddings, for a value.
+    gsy: greedy over the predicted values.
+    igs: greedy over embeddings and predicted values together.
     """
 
     UNCERTAINTY = "uncertainty"
@@ -24,20 +49,22 @@ class QueryStrategy(StrEnum):
     DIVERSITY = "diversity"
     HYBRID = "hybrid"
     RANDOM = "random"
-
-    @property
-    def needs_probabilities(self) -> bool:
-        """Whether the strategy looks at the model's probabilities."""
-        return self not in {QueryStrategy.DIVERSITY, QueryStrategy.RANDOM}
-
-    @property
-    def needs_embeddings(self) -> bool:
-        """Whether the strategy cannot work without embeddings."""
-        return self in {QueryStrategy.DIVERSITY, QueryStrategy.HYBRID}
+    VOTE_ENTROPY = "vote-entropy"
+    COMMITTEE_KL = "committee-kl"
+    GRADIENT_LENGTH = "gradient-length"
+    BADGE = "badge"
+    K_CENTER = "k-center"
+    MARGIN_K_CENTER = "margin-k-center"
+    TYPICLUST = "typiclust"
+    CONTRASTIVE = "contrastive"
+    COMMITTEE_VARIANCE = "committee-variance"
+    GSX = "gsx"
+    GSY = "gsy"
+    IGS = "igs"
 
     @classmethod
     def parse(cls, name: QueryStrategy | str) -> QueryStrategy:
-        """Return the strategy called ``name``.
+        """Return the built-in strategy called ``name``.
 
         Raises:
             InvalidInput: there is none; the message lists those there are.

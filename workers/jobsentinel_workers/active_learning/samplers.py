@@ -11,8 +11,10 @@ from jobsentinel_workers.active_learning.acquisition import (
     margin_uncertainty,
     normalised_entropy,
 )
+from jobsentinel_workers.active_learning.by_probability import SCORERS
 from jobsentinel_workers.active_learning.checks import Floats, check_probabilities
 from jobsentinel_workers.active_learning.query_strategy import QueryStrategy
+from jobsentinel_workers.active_learning.random_share import RANDOM_SHARE
 from jobsentinel_workers.active_learning.selection import Selection, select
 
 
@@ -29,7 +31,7 @@ class UncertaintySampler:
 
     def __init__(self, strategy: QueryStrategy | str = QueryStrategy.UNCERTAINTY) -> None:
         self.strategy = QueryStrategy.parse(strategy)
-        if not self.strategy.needs_probabilities or self.strategy.needs_embeddings:
+        if self.strategy not in SCORERS:
             raise InvalidInput("strategy", "must be one of uncertainty, margin, entropy")
 
     @staticmethod
@@ -54,6 +56,7 @@ class UncertaintySampler:
         *,
         embeddings: Any = None,
         class_names: Sequence[str] | None = None,
+        random_share: float = RANDOM_SHARE,
     ) -> Selection:
         """Choose ``num_samples`` candidates; embeddings keep near-duplicates apart."""
         return select(
@@ -62,6 +65,7 @@ class UncertaintySampler:
             embeddings,
             num_samples=num_samples,
             class_names=class_names,
+            random_share=random_share,
         )
 
 
@@ -78,7 +82,12 @@ class DiversitySampler:
         self.seed = seed
 
     def select(
-        self, embeddings: Any, num_samples: int, *, labelled_embeddings: Any = None
+        self,
+        embeddings: Any,
+        num_samples: int,
+        *,
+        labelled_embeddings: Any = None,
+        random_share: float = RANDOM_SHARE,
     ) -> Selection:
         """Choose ``num_samples`` of (n, d) embeddings, away from the (m, d) labelled ones."""
         return select(
@@ -87,4 +96,5 @@ class DiversitySampler:
             num_samples=num_samples,
             labelled_embeddings=labelled_embeddings,
             seed=self.seed,
+            random_share=random_share,
         )

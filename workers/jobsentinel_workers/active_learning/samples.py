@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from jobsentinel_workers.active_learning.query_strategy import QueryStrategy
 from jobsentinel_workers.active_learning.selection import Selection
 
 Label: TypeAlias = str | int | float | bool
@@ -46,7 +45,7 @@ class QueryResult:
     selected_samples: list[Sample]
     reasons: list[str]
     scores: dict[str, float]
-    strategy: QueryStrategy
+    strategy: str
     seed: int
     num_candidates: int
     already_labelled: list[str]

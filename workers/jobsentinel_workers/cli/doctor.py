@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 
 import click
 from rich.table import Table
@@ -22,9 +23,10 @@ _STYLES = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
 def command(session: Session, as_json: bool) -> int:
     """Check this installation: every line is ok, warn or FAIL, and says what to do (exit 1)."""
     from jobsentinel_workers.cli.checkup import findings
+    from jobsentinel_workers.cli.ranking_checkup import ranking_findings
 
     levels: Counter[str] = Counter()
-    for finding in findings(session):
+    for finding in chain(findings(session), ranking_findings(session)):
         levels[finding.level] += 1
         if as_json:
             print_json(finding.as_dict())

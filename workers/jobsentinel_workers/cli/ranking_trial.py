@@ -128,7 +128,9 @@ def _gather(judgements: Judgements, options: TrialOptions, database: Database | 
 def _rank(asked: _Asked, ranker: HybridRanker, database: Database | None) -> StagedRankings:
     encoder = ranker.bi_encoder
     queries = list(asked.judgements.grades)
-    vectors = embed_texts(list(map(scored_text, queries)), encoder, database, "queries")
+    vectors = embed_texts(
+        list(map(scored_text, queries)), ranker.query_encoder, database, "queries"
+    )
     texts = [t if id_ in asked.stored else scored_text(t) for id_, t in asked.documents.items()]
     pool = Pool.of(asked.documents, embed_texts(texts, encoder, database, "postings"))
     with bar("ranking", len(queries)) as shown:

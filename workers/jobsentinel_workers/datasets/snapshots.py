@@ -1,7 +1,8 @@
 """Snapshots of the stored labels: what people said up to a moment, as a dataset that stays.
 
 One row a text, in the order in which the texts got the labels in force. Where several people
-answered one question about a text, the newest answer counts, as in `labels.training_texts`.
+answered one question about a text, the newest answer counts, as in `labels.training_texts`. Of
+feedback on searches there is one row a query and text (see `relevance`).
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from jobsentinel.contract.datasets import (
     DatasetTask,
 )
 from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.feedback import RELEVANCE
 from jobsentinel.contract.limits import MAX_TEXT_CHARS, MAX_TRAINING_ROWS, MIN_TRAINING_ROWS
 from jobsentinel.contract.text import normalise
+from jobsentinel_workers.datasets.relevance import relevance_rows
 from jobsentinel_workers.datasets.stored import StoredDataset
 from jobsentinel_workers.datasets.summaries import Summary
 from jobsentinel_workers.store import changes, datasets
 from jobsentinel_workers.store.schema import labels, postings
 
+RERANKER: Final = "reranker"
 FIELD_OF_KIND: Final = {
     "category": "category",
     "salary": "salary_year_usd",
@@ -70,7 +74,8 @@ def snapshot_labels(
         kinds: several kinds make multi-task rows; one, given as text, rows of a single question.
         since: the ``last_label_seq`` of an earlier snapshot: only labels given later, or whose
             posting came or changed later.
-        task: of one kind, ``classification`` or ``regression``; None tells it by the values.
+        task: of one kind, ``classification`` or ``regression``; None tells it by the values. The
+            kind ``relevance`` makes rows for a ``reranker``.
 
     Raises:
         InvalidInput: a label does not fit the task, or there are too few or too many to learn from.
@@ -88,7 +93,10 @@ def read_labels(
     """Return the labels as `snapshot_labels` stores them; one read transaction is enough."""
     wanted = [kinds] if isinstance(kinds, str) else list(kinds)
     found = list(_labels(connection, wanted, since))
-    if isinstance(kinds, str):
+    rows: list[Message]
+    if kinds == RELEVANCE and task in {None, RERANKER}:
+        task, rows = RERANKER, list[Message](relevance_rows(connection, since))
+    elif isinstance(kinds, str):
         task = task or _task_of(found)
         rows = _single_rows(found, task)
     else:
@@ -132,7 +140,8 @@ def _labels(connection: Connection, kinds: Sequence[str], since: int | None) -> 
     chosen = (
         select(labels.c.posting_id, postings.c.text, labels.c.kind, labels.c.value)
         .join(postings, postings.c.id == labels.c.posting_id)
-        .where(labels.c.kind.in_(kinds))
+        # What belongs to a query says nothing of the posting alone.
+        .where(labels.c.kind.in_(kinds), labels.c.query.is_(None))
         .order_by(labels.c.change_seq)
     )
     if since is not None:

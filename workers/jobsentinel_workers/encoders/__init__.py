@@ -13,6 +13,7 @@ from jobsentinel_workers.encoders.pooling import (
     to_unit_length,
 )
 from jobsentinel_workers.encoders.precision import Precision, choose_device, choose_precision
+from jobsentinel_workers.encoders.query_adapter import QueryAdapter
 from jobsentinel_workers.encoders.sequence_model import (
     EncodedText,
     FloatArray,
@@ -32,6 +33,7 @@ __all__ = [
     "Pooler",
     "PoolingChoice",
     "Precision",
+    "QueryAdapter",
     "Runner",
     "SequenceModel",
     "TextEncoder",

@@ -8,7 +8,7 @@ folded into W, and the adapter costs nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import nn
@@ -60,6 +60,15 @@ def adapter_state(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
+def fill_adapters(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """Put the tensors of ``state`` into the adapters of ``network``; others stay as they are."""
+    for name, module in network.named_modules():
+        if isinstance(module, AdaptedLinear) and f"{name}.up" in state:
+            module.up.copy_(state[f"{name}.up"])
+            module.down.copy_(state[f"{name}.down"])
+
+
+@torch.no_grad()
 def fold_adapters(
     network: nn.Module, state: dict[str, torch.Tensor], *, rank: int, alpha: float
 ) -> None:
@@ -68,7 +77,7 @@ def fold_adapters(
     Raises:
         AttributeError: ``state`` names a layer that ``network`` does not have.
     """
-    for name in _layer_names(state):
+    for name in layer_names(state):
         parent, attribute = _locate(network, name)
         update = state[f"{name}.up"] @ state[f"{name}.down"]
         getattr(parent, attribute).weight += (alpha / rank) * update
@@ -84,13 +93,14 @@ def remove_adapters(network: nn.Module) -> None:
         setattr(parent, attribute, module.base)
 
 
+def layer_names(state: Iterable[str]) -> list[str]:
+    """Return the names of the layers that the adapters in ``state`` stand beside."""
+    return [key.removesuffix(".down") for key in state if key.endswith(".down")]
+
+
 def _block(name: str) -> int:
     numbers = [int(part) for part in name.split(".") if part.isdigit()]
     return numbers[0] if numbers else 0
-
-
-def _layer_names(state: Iterable[str]) -> list[str]:
-    return [key.removesuffix(".down") for key in state if key.endswith(".down")]
 
 
 def _locate(network: nn.Module, name: str) -> tuple[nn.Module, str]:

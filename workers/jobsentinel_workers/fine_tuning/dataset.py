@@ -32,7 +32,8 @@ class JobMatchingDataset:
 
     Rows are ``{"text", "label"}``, ``{"text", "value"}``, ``{"text_a", "text_b"}`` for pairs that
     belong together, with a ``score`` from 0 to 1 for pairs that do so more or less, or ``{"query",
-    "text", "score"}``; an ``id`` is allowed and not read.
+    "text", "score"}``, with a ``weight`` for rows that count as more or less than one in the loss;
+    an ``id`` is allowed and not read.
 
     Example:
         >>> rows = [{"text": f"Nurse {n}", "label": n % 2} for n in range(8)]
@@ -111,17 +112,23 @@ class JobMatchingDataset:
 
     @cached_property
     def sha256(self) -> str:
-        """A hash of what is learnt from: texts and targets in their order."""
+        """A hash of what is learnt from: texts, targets and weights in their order."""
         digest = hashlib.sha256(self.task.encode())
         for example in self.examples:
             target = example.target if example.scored else None
-            line = json.dumps([example.texts, target], ensure_ascii=True)
+            weight = () if example.weight is None else (example.weight,)
+            line = json.dumps([example.texts, target, *weight], ensure_ascii=True)
             digest.update(line.encode() + b"\n")
         return digest.hexdigest()
 
     def numbers(self) -> NDArray[np.float64]:
         """Return the targets of all tasks but classification, (n,)."""
         return np.array([float(example.target) for example in self.examples])
+
+    def weights(self) -> NDArray[np.float64]:
+        """Return how many rows each row counts as, (n,)."""
+        weights = (example.weight for example in self.examples)
+        return np.array([1.0 if weight is None else weight for weight in weights])
 
     def class_indices(self, classes: Sequence[str]) -> NDArray[np.int64]:
         """Return each label's place in ``classes``, (n,).

@@ -11,6 +11,7 @@ from typing import Any, Final
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.limits import MAX_SHORT_TEXT_CHARS, MAX_TEXT_CHARS
 from jobsentinel.contract.text import normalise
+from jobsentinel.contract.training_rows import MAX_ROW_WEIGHT
 from jobsentinel_workers.fine_tuning.config import TaskKind
 
 
@@ -22,6 +23,8 @@ class Example:
     target: str | float
     scored: bool = True
     """False for a pair that only says that its texts belong together."""
+    weight: float | None = None
+    """How many rows it counts as in the loss; None is one."""
 
 
 TARGET_FIELDS: Final[Mapping[TaskKind, str]] = MappingProxyType(
@@ -69,13 +72,15 @@ def read_example(row: Any, task: TaskKind, place: str) -> Example:
     """
     _check_mapping(row, place)
     target = TARGET_FIELDS[task]
-    unknown = sorted(map(str, row.keys() - {*_TEXT_FIELDS[task], target} - _IGNORED))
+    weighted = {"weight"} if task == "reranker" else set()
+    unknown = sorted(map(str, row.keys() - {*_TEXT_FIELDS[task], target} - _IGNORED - weighted))
     if unknown:
         raise InvalidInput(f"{place}.{unknown[0]}", f"is not a field of a {task} row")
     texts = tuple(_read_text(row, field, place) for field in _TEXT_FIELDS[task])
     if task == "similarity" and row.get(target) is None:
         return Example(texts, POSITIVE, scored=False)
-    return Example(texts, _READERS[task](_get(row, target, place), f"{place}.{target}"))
+    read = _READERS[task](_get(row, target, place), f"{place}.{target}")
+    return Example(texts, read, weight=_read_weight(row.get("weight"), f"{place}.weight"))
 
 
 def _check_mapping(row: Any, place: str) -> None:
@@ -142,6 +147,15 @@ def _read_score(value: Any, field: str) -> float:
     if not 0 <= score <= 1:
         raise InvalidInput(field, "must be from 0 to 1")
     return score
+
+
+def _read_weight(value: Any, field: str) -> float | None:
+    if value is None:
+        return None
+    weight = _read_number(value, field)
+    if not 0 < weight <= MAX_ROW_WEIGHT:
+        raise InvalidInput(field, f"must be above 0 and at most {MAX_ROW_WEIGHT:,.0f}")
+    return weight
 
 
 _READERS: Final[Mapping[TaskKind, Callable[[Any, str], str | float]]] = MappingProxyType(

@@ -14,8 +14,8 @@ from typing import Any, Final
 import torch
 
 from jobsentinel.contract.errors import ModelUnavailable
-from jobsentinel_workers.encoders import Backbone, choose_device, load_backbone
-from jobsentinel_workers.encoders.adapters import AdaptedLinear, add_adapters
+from jobsentinel_workers.encoders import Backbone, QueryAdapter, choose_device, load_backbone
+from jobsentinel_workers.encoders.adapters import add_adapters, fill_adapters
 from jobsentinel_workers.fine_tuning.storage import read_tensors
 from jobsentinel_workers.reranking import Fusion, PairLimits
 from jobsentinel_workers.reranking.cross_encoder import (
@@ -23,6 +23,7 @@ from jobsentinel_workers.reranking.cross_encoder import (
     FORMAT,
     FORMAT_VERSION,
     WEIGHTS_FILE,
+    read_query_adapter,
     save_reranker,
 )
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
@@ -35,7 +36,10 @@ FRESH_FUSION: Final = Fusion(cosine_weight=4.0, cross_weight=0.5, bias=-4.0, lex
 
 @dataclass
 class RerankerParts:
-    """A cross-encoder with its adapters beside the layers, open to training."""
+    """A cross-encoder with its adapters beside the layers, open to training.
+
+    The adapter for queries is not trained: it goes from the old reranker to the new.
+    """
 
     backbone: Backbone
     network: PairNetwork
@@ -43,6 +47,7 @@ class RerankerParts:
     alpha: float
     limits: PairLimits
     fusion: Fusion
+    query_adapter: QueryAdapter | None = None
 
     @property
     def device(self) -> torch.device:
@@ -59,6 +64,7 @@ class RerankerParts:
             adapter={"rank": self.rank, "alpha": self.alpha},
             limits=self.limits,
             fusion=self.fusion,
+            query_adapter=self.query_adapter,
         )
 
 
@@ -113,9 +119,11 @@ def _continued(folder: Path, described: dict[str, Any]) -> RerankerParts:
         network = PairNetwork(backbone.network, backbone.hidden_size)
         _fill(network, tensors)
         limits, fusion = PairLimits(**described["limits"]), Fusion(**described["fusion"])
+        queries = read_query_adapter(described, tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ModelUnavailable(f"the weights in {folder} do not fit: {error!r}") from error
-    return RerankerParts(backbone, network.to(choose_device("auto")), rank, alpha, limits, fusion)
+    placed = network.to(choose_device("auto"))
+    return RerankerParts(backbone, placed, rank, alpha, limits, fusion, queries)
 
 
 @torch.no_grad()
@@ -123,7 +131,6 @@ def _fill(network: PairNetwork, tensors: dict[str, torch.Tensor]) -> None:
     """Put head and adapters; a layer that the folder has no adapter for keeps a new, empty one."""
     head = {name: t for name, t in tensors.items() if name.startswith("head.")}
     network.head.load_state_dict({n.removeprefix("head."): t for n, t in head.items()})
-    for name, layer in network.transformer.named_modules():
-        if isinstance(layer, AdaptedLinear) and f"adapter.{name}.up" in tensors:
-            layer.up.copy_(tensors[f"adapter.{name}.up"])
-            layer.down.copy_(tensors[f"adapter.{name}.down"])
+    adapters = {name: t for name, t in tensors.items() if name.startswith("adapter.")}
+    state = {name.removeprefix("adapter."): tensor for name, tensor in adapters.items()}
+    fill_adapters(network.transformer, state)

@@ -7,7 +7,7 @@ each label (or each fifth of the numbers) the same share of rows is set apart.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -26,12 +26,14 @@ def split_examples(examples: Sequence[Example], fraction: float, seed: int) -> t
     Raises:
         InvalidInput: no group can be spared.
     """
-    groups = _groups(examples, fraction)
-    rng = np.random.default_rng(seed)
-    strata = _stratify(groups, _strata_of_rows(examples))
-    apart = _set_apart([_shuffled(stratum, rng) for stratum in strata], fraction)
-    apart = _without_last_of_a_label(apart, examples)
-    if not apart:
+    for joined, strata in _joinings(examples, fraction):
+        rng = np.random.default_rng(seed)
+        stratified = _stratify(_in_their_order(joined, examples), strata)
+        apart = _set_apart([_shuffled(stratum, rng) for stratum in stratified], fraction)
+        apart = _without_last_of_a_label(apart, examples)
+        if apart:
+            break
+    else:
         raise InvalidInput("rows", "must hold at least two different texts for some label")
     validation = sorted(row for group in apart for row in group)
     kept = set(range(len(examples))) - set(validation)
@@ -51,15 +53,30 @@ def _without_last_of_a_label(apart: list[Rows], examples: Sequence[Example]) -> 
     return spared
 
 
-def _groups(examples: Sequence[Example], fraction: float) -> list[Rows]:
-    """Return the rows that belong together, in an order that does not depend on theirs.
+def _joinings(
+    examples: Sequence[Example], fraction: float
+) -> Iterator[tuple[list[Rows], list[Hashable]]]:
+    """Yield which rows belong together, with each row's stratum, best first.
 
-    Pairs are joined over either text. Where that ties nearly all together, as when one résumé is
-    paired with every posting, only repetitions of the whole pair are joined.
+    Pairs are joined over either text. Where that ties nearly all together, as when several queries
+    brought the same postings, they are joined over the first text, the query; each has all grades,
+    so there are no strata. Where there is one résumé for all, only repetitions of the whole pair
+    are joined.
     """
-    joined = _join(examples)
-    if max(map(len, joined)) > (1 - fraction) * len(examples):
-        joined = _join([Example((" \n ".join(sorted(e.texts)),), e.target) for e in examples])
+    strata = _strata_of_rows(examples)
+    ways: list[tuple[Sequence[Example], list[Hashable]]] = [(examples, strata)]
+    if len(examples[0].texts) > 1:
+        queries = [Example(e.texts[:1], e.target) for e in examples]
+        ways.append((queries, [0] * len(examples)))
+    for rows, their in ways:
+        joined = _join(rows)
+        if max(map(len, joined)) <= (1 - fraction) * len(examples):
+            yield joined, their
+    yield _join([Example((" \n ".join(sorted(e.texts)),), e.target) for e in examples]), strata
+
+
+def _in_their_order(joined: list[Rows], examples: Sequence[Example]) -> list[Rows]:
+    """Return groups in an order that does not depend on that of the rows."""
     keys = [[text.casefold() for text in example.texts] for example in examples]
     return sorted(joined, key=lambda group: min(keys[row] for row in group))
 

@@ -63,6 +63,7 @@ def decide(
     date: str,
     policy: GatePolicy | None = None,
     groups: Mapping[str, Groups] | None = None,
+    clusters: Mapping[str, Groups] | None = None,
 ) -> Verdict:
     """Return whether ``challenger`` replaces ``champion`` by itself, and why.
 
@@ -74,6 +75,8 @@ def decide(
         date: ISO 8601.
         policy: the limits; the defaults where it is None.
         groups: near-duplicates among each task's judged rows, by task; tasks may lack.
+        clusters: rows that are right or wrong together without being alike, such as those of one
+            query, and so are drawn together; where a task lacks, its groups are.
 
     Raises:
         InvalidInput: no task was trained, the latency is missing, or the two were not judged on
@@ -83,7 +86,9 @@ def decide(
         raise InvalidInput("trained", "must name at least one task")
     if champion is not None and latency is None:
         raise InvalidInput("latency", "must be measured where there is a champion")
-    trial = _Trial(challenger, champion, set(trained), policy or GatePolicy(), groups or {})
+    groups = groups or {}
+    drawn = {**groups, **(clusters or {})}
+    trial = _Trial(challenger, champion, set(trained), policy or GatePolicy(), groups, drawn)
     for task in trial.tasks():
         trial.compare(task)
     if champion is not None and latency is not None:
@@ -96,6 +101,7 @@ class _Trial:
     """A verdict in the making.
 
     Attributes:
+        drawn: which rows are drawn together.
         obstacles: what forbids promotion beside the comparisons.
         remarks: what a reader has to know besides.
     """
@@ -105,6 +111,7 @@ class _Trial:
     trained: set[str]
     policy: GatePolicy
     groups: Mapping[str, Groups]
+    drawn: Mapping[str, Groups]
     comparisons: list[Comparison] = field(default_factory=list)
     obstacles: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -150,7 +157,7 @@ class _Trial:
 
     def _compare_rows(self, task: str, ours: Judged, other: Judged | None) -> None:
         groups = self.groups.get(task)
-        pair = Pair.of(ours, other or constant_answer(ours), groups, self.policy)
+        pair = Pair.of(ours, other or constant_answer(ours), self.drawn.get(task), self.policy)
         is_untouched = task not in self.trained and other is not None and pair.says_the_same
         lack = None if is_untouched else shortage(ours, groups, self.policy)
         if lack is not None:
@@ -161,7 +168,8 @@ class _Trial:
         self.comparisons += found
         if not found and not is_untouched and lack is None:
             name = title(self.policy.main_metric(ours.task), ours.task)
-            self.obstacles.append(f"{task}: {name} is not defined for the judged rows")
+            alone = "; all belong together, as those of one query" if pair.ours.trials < 2 else ""
+            self.obstacles.append(f"{task}: {name} is not defined for the judged rows{alone}")
 
     def _champion_answers(self, task: str) -> bool:
         return self.champion is not None and self.champion.answers(task)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.gate.policy import GatePolicy
@@ -83,7 +83,7 @@ def at_confidence(interval: Interval, confidence: float, trials: int) -> Interva
     Its arms are stretched as Student's t asks for. A thousand draws say little of the few that lie
     beyond 99 %; the arms rest on all of the tail.
     """
-    wanted, given = stats.t.ppf([0.5 + confidence / 2, 0.5 + CONFIDENCE / 2], trials - 1)
+    wanted, given = stdtrit(trials - 1, [0.5 + confidence / 2, 0.5 + CONFIDENCE / 2])
     stretch = float(wanted / given)
     low = interval.value - stretch * (interval.value - interval.low)
     high = interval.value + stretch * (interval.high - interval.value)

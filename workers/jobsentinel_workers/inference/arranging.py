@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from jobsentinel.contract.requests import RerankRequest
-from jobsentinel.contract.results import RankedPosting
+from jobsentinel.contract.results import RankedPosting, StageScore
 from jobsentinel_workers.inference.candidates import Pool
 from jobsentinel_workers.reranking import RankedCandidate
 from jobsentinel_workers.reranking.diversity import mmr
 from jobsentinel_workers.reranking.near_duplicates import collapse
-from jobsentinel_workers.reranking.rankings import CROSS_ENCODER, FUSED, LEXICAL
+from jobsentinel_workers.reranking.rankings import CROSS_ENCODER, DENSE, FUSED, LEXICAL
 from jobsentinel_workers.reranking.reasons import reason
+
+_NAMED = frozenset((DENSE, LEXICAL, FUSED, CROSS_ENCODER))
+"""Stages that have fields of their own; others are those that settings put between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,11 @@ def _posting(
         lexical_rank=candidate.ranks.get(LEXICAL),
         fused_score=candidate.scores.get(FUSED),
         retrieval_rank=candidate.retrieval_rank,
+        stages={
+            stage: StageScore(score=score, rank=candidate.ranks[stage])
+            for stage, score in candidate.scores.items()
+            if stage not in _NAMED
+        },
         title=None if stored is None else stored.title,
         company=None if stored is None else stored.company,
         location=None if stored is None else stored.location,

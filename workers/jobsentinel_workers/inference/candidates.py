@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from jobsentinel.contract.filter_tree import Filter
 from jobsentinel.contract.filters import parse_filter
 from jobsentinel.contract.requests import RerankRequest
 from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel
@@ -67,14 +68,17 @@ class Candidates:
 
     def indexed(self, request: RerankRequest, query: FloatArray) -> Pool:
         """Return the best of the stored postings by each index that the first stage asks."""
-        among = self._among(request.where)
+        where = None if request.where is None else parse_filter(request.where)
         indexes, top_k = indexes_of(self.database), request.initial_top_k
+        vectors = indexes.vectors(self.encoder.model_id)
+        among = None
+        if where is not None and not (request.first_stage == "dense" and vectors.uses_pgvector):
+            among = self._among(where)
         totals, ids, scores = [], list[str](), dict[str, float]()
         if request.first_stage != "lexical":
-            vectors = indexes.vectors(self.encoder.model_id)
             vectors.refresh()
-            ids, _ = vectors.search(query, top_k, among)
-            totals.append(len(vectors))
+            ids, _ = vectors.search(query, top_k, where=where)
+            totals.append(len(vectors) if where is None else vectors.count(where))
             self.clock.lap("dense")
         if request.first_stage != "dense":
             indexes.lexical.refresh()
@@ -92,12 +96,9 @@ class Candidates:
         self.clock.lap("fetch")
         return Pool(candidates, total, scores, stored)
 
-    def _among(self, where: str | None) -> Collection[str] | None:
-        if where is None:
-            return None
+    def _among(self, where: Filter) -> Collection[str]:
         with self.database.connect() as connection:
-            filters = indexes_of(self.database).filters
-            matching = filters.matching_ids(connection, parse_filter(where))
+            matching = indexes_of(self.database).filters.matching_ids(connection, where)
         self.clock.lap("filter")
         return matching
 

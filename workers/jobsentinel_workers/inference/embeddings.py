@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from jobsentinel.contract.text import content_hash
 from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel
 from jobsentinel_workers.store import Database, embeddings
+from jobsentinel_workers.store.stored_vectors import expect_dimensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,15 @@ class Embedded:
 def embed(
     database: Database, encoder: SequenceModel, texts: Sequence[str], runner: Runner
 ) -> Embedded:
-    """Return (n, d) float32 embeddings of ``texts``, each distinct text encoded at most once."""
+    """Return (n, d) float32 embeddings of ``texts``, each distinct text encoded at most once.
+
+    Raises:
+        CorruptVector: a stored one is damaged, or not as wide as the encoder makes them.
+    """
     hashes = [content_hash(text) for text in texts]
     with database.connect() as connection:
         known = embeddings.get_many(connection, encoder.model_id, set(hashes))
+    expect_dimensions(known, encoder.output_dim, encoder.model_id)
     missing = {key: text for key, text in zip(hashes, texts, strict=True) if key not in known}
     new: dict[str, FloatArray] = {}
     if missing:

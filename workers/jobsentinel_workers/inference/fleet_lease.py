@@ -6,47 +6,34 @@ for a moment, as after a long pause of the first: what they do must bear being d
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
 
-import redis
-
-from jobsentinel.redis_client import unavailable
-
-# KEYS[1]: string, the holder, gone when its lease is over. ARGV: the holder, the lease in ms.
-_HOLD: Final = """
-local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-"""
-_RELEASE: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
-"""
+from jobsentinel.ledger import Ledger
 
 
+@dataclass(frozen=True, slots=True)
 class FleetLease:
-    """One lease by ``name`` of a namespace; ``owner`` is this process.
+    """The lease of one role, as this process sees it.
+
+    Attributes:
+        ledger: of the fleet.
+        role: one that `ledger.lua` names.
+        owner: this process.
+        lease_s: the same in all processes that ask for the role.
 
     Raises:
         QueueUnavailable: from any method, when Redis cannot be reached or refuses to write.
     """
 
-    def __init__(
-        self, client: redis.Redis, namespace: str, name: str, owner: str, *, lease_s: float
-    ) -> None:
-        self._key = f"{namespace}:{name}"
-        self._owner = owner
-        self._lease_ms = int(1_000 * lease_s)
-        self._hold = client.register_script(_HOLD)
-        self._release = client.register_script(_RELEASE)
+    ledger: Ledger
+    role: str
+    owner: str
+    lease_s: float
 
     def hold(self) -> bool:
         """Take the lease or renew it; return whether this process holds it now."""
-        with unavailable():
-            return bool(self._hold(keys=[self._key], args=[self._owner, self._lease_ms]))
+        return self.ledger.hold(self.role, self.owner, lease_s=self.lease_s)
 
     def release(self) -> None:
         """Let others have it, if it is this process's."""
-        with unavailable():
-            self._release(keys=[self._key], args=[self._owner])
+        self.ledger.let_go(self.role, self.owner)

@@ -28,7 +28,7 @@ from jobsentinel_workers.inference.ranking import Ranking
 from jobsentinel_workers.inference.reencoding import reencoder_of
 from jobsentinel_workers.inference.removing import remove
 from jobsentinel_workers.inference.scoring import Scoring, model_text
-from jobsentinel_workers.inference.search_indexes import indexes_of
+from jobsentinel_workers.inference.search_indexes import open_indexes
 from jobsentinel_workers.inference.selecting import Selecting
 from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.jobs.context import Answer, JobContext, expect
@@ -52,11 +52,17 @@ def inference_handlers(
     ledger.publish_models_generation(models_generation(models.registry))
     follower = ModelFollower(models)
     follower.start()
+    indexes = open_indexes(database, settings.pgvector_above)
     reencoder = reencoder_of(
-        settings, database, models.base, models.load_base, batcher.runner(Lane.BULK)
+        settings,
+        database,
+        ledger,
+        models.base,
+        load=models.load_base,
+        runner=batcher.runner(Lane.BULK),
     )
     reencoder.start()
-    indexes_of(database).warm_up()
+    indexes.warm_up()
     tell_models(models.report)
     tell_index(reencoder.report)
     # A thread inside torch when the interpreter goes would abort the process.

@@ -1,4 +1,4 @@
-"""Ranking inline candidates or the indexed postings: retrieval, then the cross-encoder."""
+"""Ranking inline candidates or the indexed postings: retrieval, then ever closer looks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobsentinel_workers.inference.index_encoder import IndexEncoder
 from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.models_in_service import RERANKER
 from jobsentinel_workers.multi_task import scored_text
-from jobsentinel_workers.reranking import HybridRanker
+from jobsentinel_workers.reranking import HybridRanker, Stage
 from jobsentinel_workers.reranking.clock import Clock
 from jobsentinel_workers.store import Database
 
@@ -42,18 +42,23 @@ class Ranking:
             return _nothing(request)
         clock = Clock()
         encoder, stamp, note = self._encoder(request)
-        query = embed(self.database, encoder, [scored_text(request.query)], self.runner).vectors[0]
+        reranker = self.models.reranker()
+        asking = reranker.model.query_encoder(encoder)
+        query = embed(self.database, asking, [scored_text(request.query)], self.runner).vectors[0]
         clock.lap("query")
         candidates = Candidates(self.database, encoder, self.runner, clock)
         if request.candidates is None:
             pool = candidates.indexed(request, query)
         else:
             pool = candidates.sent(request)
-        reranker = self.models.reranker()
+        scorers = self.models.stages
         ranker = HybridRanker(
             encoder,
-            reranker.model,
             first_stage=request.first_stage,
+            stages=[
+                *(scorer.keeping(request.final_top_k) for scorer in scorers),
+                Stage(reranker.model),
+            ],
             initial_top_k=request.initial_top_k,
             final_top_k=request.initial_top_k,  # cut once copies are put together
             runner=self.runner,
@@ -71,7 +76,7 @@ class Ranking:
             ranked=arranged.postings,
             candidates=pool.total,
             timings_ms=clock.timings_ms(),
-            models=(stamp, reranker.stamp),
+            models=(stamp, *(scorer.stamp for scorer in scorers), reranker.stamp),
             first_stage=request.first_stage,
             duplicates=arranged.duplicates,
             note=note,

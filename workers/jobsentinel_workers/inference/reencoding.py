@@ -23,7 +23,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from jobsentinel.contract.errors import InvalidInput, QueueUnavailable, StoreUnavailable
-from jobsentinel.redis_client import connect
+from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel, TextInput
 from jobsentinel_workers.inference.fleet_lease import FleetLease
@@ -35,8 +35,8 @@ from jobsentinel_workers.store.coverage import lacking
 
 logger = logging.getLogger(__name__)
 
-LEASE: Final = "reencoder"
-"""Key of Redis behind the namespace: the process that encodes anew."""
+ROLE: Final = "reencoder"
+"""In the ledger: the process that encodes anew."""
 CHUNK_TEXTS: Final = 16
 LOOK_S: Final = 5.0
 """Between two looks at the store while an older encoder's index answers."""
@@ -199,13 +199,20 @@ class Reencoder:
 
 
 def reencoder_of(
-    settings: Settings, database: Database, wanted: SequenceModel, load: Load, runner: Runner
+    settings: Settings,
+    database: Database,
+    ledger: Ledger,
+    wanted: SequenceModel,
+    *,
+    load: Load,
+    runner: Runner,
 ) -> Reencoder:
     """Return this process's re-encoder, not started yet.
 
     Args:
         settings: of the fleet.
         database: with the postings.
+        ledger: says who of the fleet encodes.
         wanted: the encoder of the setting.
         load: loads the encoder of a folder, or with None the one that comes with the package.
         runner: of the bulk lane.
@@ -221,6 +228,5 @@ def reencoder_of(
         retire=indexes.forget,
     )
     owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    client = connect(settings.resolve_redis_url())
-    lease = FleetLease(client, settings.namespace, LEASE, owner, lease_s=settings.lease_s)
+    lease = FleetLease(ledger, ROLE, owner, settings.lease_s)
     return Reencoder(database, index, runner, lease)

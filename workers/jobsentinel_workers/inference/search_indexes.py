@@ -1,4 +1,4 @@
-"""The indexes of stored postings that a process keeps in memory between requests."""
+"""The indexes of stored postings that a process keeps between requests, most of them in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 import threading
 
 from jobsentinel.contract.errors import StoreUnavailable
-from jobsentinel_workers.store import Database, VectorIndex
+from jobsentinel_workers.store import Database
+from jobsentinel_workers.store.dense_index import DenseIndex
 from jobsentinel_workers.store.lexical_index import LexicalIndex
 from jobsentinel_workers.store.posting_filters import FilterCache
 
@@ -17,20 +18,27 @@ class SearchIndexes:
     """The indexes over one store: a vector index an encoder, one of words, and known filters.
 
     May be shared by threads. Each index starts empty and is refreshed by whoever searches it.
+
+    Args:
+        database: with the postings.
+        pgvector_above: from how many postings on Postgres searches vectors itself; None is never.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, pgvector_above: int | None = None) -> None:
         self.lexical = LexicalIndex(database)
         self.filters = FilterCache()
         self._database = database
-        self._vectors: dict[str, VectorIndex] = {}
+        self._pgvector_above = pgvector_above
+        self._vectors: dict[str, DenseIndex] = {}
         self._lock = threading.Lock()
 
-    def vectors(self, encoder_id: str) -> VectorIndex:
+    def vectors(self, encoder_id: str) -> DenseIndex:
         """Return the index of an encoder's embeddings."""
         with self._lock:
             if encoder_id not in self._vectors:
-                self._vectors[encoder_id] = VectorIndex(self._database, encoder_id)
+                self._vectors[encoder_id] = DenseIndex(
+                    self._database, encoder_id, self.filters, self._pgvector_above
+                )
             return self._vectors[encoder_id]
 
     def refresh(self, encoder_id: str) -> None:
@@ -61,6 +69,16 @@ class SearchIndexes:
 
 _known: dict[int, SearchIndexes] = {}
 _known_lock = threading.Lock()
+
+
+def open_indexes(database: Database, pgvector_above: int | None) -> SearchIndexes:
+    """Make this process's indexes over a store, as `indexes_of` returns them from now on.
+
+    To be called before the first search; indexes that are there are let go.
+    """
+    with _known_lock:
+        _known[id(database)] = SearchIndexes(database, pgvector_above)
+        return _known[id(database)]
 
 
 def indexes_of(database: Database) -> SearchIndexes:

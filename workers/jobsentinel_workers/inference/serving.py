@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -24,6 +25,7 @@ from jobsentinel_workers.encoders import Runner, SequenceModel, TextEncoder
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.copies import NoRoomYet, Retired
 from jobsentinel_workers.inference.refusals import Refusals
+from jobsentinel_workers.inference.scorer_stages import ScorerStage, load_stages
 from jobsentinel_workers.models_in_service import RERANKER, SCORING, open_registry
 from jobsentinel_workers.multi_task import MultiTaskBERT, job_matching_tasks
 from jobsentinel_workers.registry import Arm, ModelVersion
@@ -124,6 +126,11 @@ class ServingModels:
         """Return the cross-encoder in service."""
         return self._current(RERANKER).champion
 
+    @cached_property
+    def stages(self) -> tuple[ScorerStage, ...]:
+        """The scorers that read before the cross-encoder does; raises as `load_stages`."""
+        return load_stages(self._settings)
+
     def fine_tuned(self, name: str) -> Served[FineTunedBERT]:
         """Return a user's model.
 
@@ -138,9 +145,13 @@ class ServingModels:
 
     def warm_up(self, runner: Runner) -> None:
         """Load what every request needs, so that the first one does not wait."""
+        for stage in self.stages:
+            stage.scorer.score("warm", ["up"])
         self.scoring()
-        runner(self.reranker().model.model, [("warm", "up")])
+        reranker = self.reranker().model
+        runner(reranker.model, [("warm", "up")])
         runner(self.base, ["warm up"])
+        runner(reranker.query_encoder(self.base), ["warm up"])
 
     def try_out(self, version: ModelVersion) -> None:
         """Load a version as serving it would, and drop it.

@@ -93,34 +93,16 @@ def train_and_evaluate(
     model = make_model()
     to_targets(rows, model.tasks)  # names a bad row by the position that the caller knows
     parts = _parts(rows, test_rows, seed)
-    alone = _labelled_tasks(rows, model.tasks) if single_tasks else []
-    stages = _Stages(on_progress)
-    trainer = make_trainer(model, folder, stages.next())
-    comparable = len(alone) > 1 and trainer.method != "head"
-    stages.count += len(alone) if comparable else 0
-    metrics = trainer.train(parts.learnt, parts.validation)
-    ours = judge_rows(model, parts.test, trainer.runner)
-    beside = _baselines(model.tasks, ours, parts)
-    if comparable:
-        beside["single-task"] = {
-            task: judged
-            for task in alone
-            for judged in _alone(
-                make_model(),
-                make_trainer,
-                parts,
-                task=task,
-                folder=folder,
-                on_progress=stages.next(),
-            )
-        }
+    tasks = _labelled_tasks(rows, model.tasks) if single_tasks else []
+    course = _Course(make_model, make_trainer, parts, folder, _Stages(on_progress))
+    metrics, ours, alone = course.run(model, tasks)
     evaluation = evaluate(
         ours,
-        beside,
+        {**_baselines(model.tasks, ours, parts), **alone},
         model=name,
         precision=model.encoder.precision,
         date=date,
-        notes=_notes(parts, len(alone) > 1 and not comparable),
+        notes=_notes(parts, singles_are_the_same=len(tasks) > 1 and not alone),
         seed=seed,
     )
     return EvaluatedTraining(model, metrics, evaluation, ours)
@@ -162,23 +144,6 @@ def _labelled_tasks(rows: Sequence[MultiTaskExample], tasks: Mapping[str, Task])
     return [task for task, values in targets.items() if known_rows(values).any()]
 
 
-def _alone(
-    model: MultiTaskBERT,
-    make_trainer: MakeTrainer,
-    parts: _Parts,
-    *,
-    task: str,
-    folder: Path | None,
-    on_progress: OnProgress,
-) -> list[Judged]:
-    """Return what a model of ``task`` alone says of the rows that judge; nothing if none can be."""
-    own, own_folder = parts.of(task), None if folder is None else folder / "single-task" / task
-    trainer = make_trainer(model, own_folder, on_progress)
-    trainer.train(own.learnt, own.validation)
-    judged = judge_rows(model, own.test, trainer.runner) if own.test else {}
-    return [judged[task]] if task in judged else []
-
-
 def _baselines(
     tasks: Mapping[str, Task], ours: Mapping[str, Judged], parts: _Parts
 ) -> dict[str, dict[str, Judged]]:
@@ -201,7 +166,7 @@ def _texts_and_truth(task: Task, rows: Sequence[MultiTaskExample]) -> tuple[list
     return texts, task.to_value(targets[known]) if task.has_values else targets[known]
 
 
-def _notes(parts: _Parts, singles_are_the_same: bool) -> list[str]:
+def _notes(parts: _Parts, *, singles_are_the_same: bool) -> list[str]:
     few = [_FEW] if parts.validation is not None else []
     return few + ([_NO_SINGLE] if singles_are_the_same else [])
 
@@ -224,3 +189,41 @@ class _Stages:
             self._on_progress({**progress, "fraction": fraction, "stage": float(position)})
 
         return on_part
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """The trainings of one account: of all tasks together, then of each by itself."""
+
+    make_model: Callable[[], MultiTaskBERT]
+    make_trainer: MakeTrainer
+    parts: _Parts
+    folder: Path | None
+    stages: _Stages
+
+    def run(
+        self, model: MultiTaskBERT, tasks: Sequence[str]
+    ) -> tuple[dict[str, float], dict[str, Judged], dict[str, dict[str, Judged]]]:
+        """Train ``model``; return its metrics, its answers, and those of the single ``tasks``.
+
+        The last are there only when sharing an encoder can make a difference.
+        """
+        trainer = self.make_trainer(model, self.folder, self.stages.next())
+        comparable = len(tasks) > 1 and trainer.method != "head"
+        self.stages.count += len(tasks) if comparable else 0
+        metrics = trainer.train(self.parts.learnt, self.parts.validation)
+        ours = judge_rows(model, self.parts.test, trainer.runner)
+        if not comparable:
+            return metrics, ours, {}
+        alone = {task: judged for task in tasks for judged in self._alone(task)}
+        return metrics, ours, {"single-task": alone}
+
+    def _alone(self, task: str) -> list[Judged]:
+        """Return what a model of ``task`` alone says of the rows that judge, if any can."""
+        own = self.parts.of(task)
+        folder = None if self.folder is None else self.folder / "single-task" / task
+        model = self.make_model()
+        trainer = self.make_trainer(model, folder, self.stages.next())
+        trainer.train(own.learnt, own.validation)
+        judged = judge_rows(model, own.test, trainer.runner) if own.test else {}
+        return [judged[task]] if task in judged else []

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.sparse import csr_matrix, diags_array
-from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 from torch import nn
 
@@ -67,6 +66,8 @@ def _fit_values(features: csr_matrix, targets: FloatArray) -> Fitted:
     Salaries hold typing errors and hourly rates taken for yearly ones; what most rows agree on is
     closer to the next posting than a mean that these pull about.
     """
+    from sklearn.linear_model import Ridge  # slow to import
+
     weights = np.ones(len(targets))
     for _ in range(REWEIGHTINGS):
         fitted = Ridge(alpha=VALUE_PENALTY).fit(features, targets, sample_weight=weights)
@@ -82,6 +83,8 @@ def _fit_yes_or_no(features: csr_matrix, targets: FloatArray) -> Fitted:
     Source: Wang and Manning 2012, "Baselines and Bigrams", whose log-count ratio is interpolated
     with equal weights.
     """
+    from sklearn.linear_model import LogisticRegression  # slow to import
+
     sidedness = _sidedness(features, targets > 0.5)
     # Balanced, so that a text of which no word is known says neither yes nor no.
     regression = LogisticRegression(

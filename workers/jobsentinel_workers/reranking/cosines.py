@@ -20,28 +20,31 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
 
 def cosines_of(
     encoder: SequenceModel,
-    query: str,
     candidates: Sequence[Candidate],
     query_embedding: FloatArray | None,
     runner: Runner,
 ) -> FloatArray:
-    """Return (n,) cosines; what has no embedding is encoded in one call of ``runner``.
+    """Return (n,) cosines of the candidates with a query of (d,) embedding.
+
+    Candidates that have no embedding are encoded in one call of ``runner``. The query may be None
+    where there are no candidates.
 
     Raises:
         InvalidInput: an embedding has another width than the encoder's, NaN or infinity.
     """
-    if not candidates:
+    if not candidates or query_embedding is None:
         return np.zeros(0, dtype=np.float32)
-    given = [query_embedding, *(candidate.embedding for candidate in candidates)]
-    texts = [query, *(candidate.text for candidate in candidates)]
-    embeddings = np.empty((len(given), encoder.output_dim), dtype=np.float32)
-    missing = [n for n, embedding in enumerate(given) if embedding is None]
-    for n, embedding in enumerate(given):
-        if embedding is not None:
-            field = f"candidates.{n - 1}.embedding" if n else "query_embedding"
-            embeddings[n] = checked_embedding(embedding, field, encoder.output_dim)
+    width = encoder.output_dim
+    query = checked_embedding(query_embedding, "query_embedding", width)
+    embeddings = np.empty((len(candidates), width), dtype=np.float32)
+    missing = [n for n, candidate in enumerate(candidates) if candidate.embedding is None]
+    for n, candidate in enumerate(candidates):
+        if candidate.embedding is not None:
+            field = f"candidates.{n}.embedding"
+            embeddings[n] = checked_embedding(candidate.embedding, field, width)
     if missing:
-        embeddings[missing] = runner(encoder, [texts[n] for n in missing])
-    unit = unit_rows(embeddings)
-    rounded: FloatArray = np.round(unit[1:] @ unit[0], SCORE_DECIMALS)
+        embeddings[missing] = runner(encoder, [candidates[n].text for n in missing])
+    rounded: FloatArray = np.round(
+        unit_rows(embeddings) @ unit_rows(query[None])[0], SCORE_DECIMALS
+    )
     return rounded

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -17,7 +18,10 @@ from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel_workers.encoders import (
     Backbone,
     FloatArray,
+    QueryAdapter,
     Runner,
+    SequenceModel,
+    TextEncoder,
     choose_device,
     choose_precision,
     load_backbone,
@@ -37,6 +41,7 @@ from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 
 FORMAT, FORMAT_VERSION = "jobsentinel-reranker", 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+QUERY = "query."
 Tensors = dict[str, torch.Tensor]
 
 
@@ -49,9 +54,14 @@ class CrossEncoderReranker:
         (2,)
     """
 
-    def __init__(self, model: PairModel, fusion: Fusion) -> None:
+    def __init__(
+        self, model: PairModel, fusion: Fusion, query_adapter: QueryAdapter | None = None
+    ) -> None:
         self.model = model
         self.fusion = fusion
+        self.query_adapter = query_adapter
+        self._query_encoders: dict[str, SequenceModel] = {}
+        self._lock = threading.Lock()
 
     @classmethod
     def load(
@@ -87,7 +97,20 @@ class CrossEncoderReranker:
             device=place,
             pad_id=backbone.pad_id,
         )
-        return cls(model, Fusion(**config["fusion"]))
+        return cls(model, Fusion(**config["fusion"]), read_query_adapter(config, tensors))
+
+    def query_encoder(self, encoder: SequenceModel) -> SequenceModel:
+        """Return what encodes queries where ``encoder`` encoded the documents.
+
+        It is ``encoder`` itself, unless this reranker was trained with an adapter for its queries.
+        """
+        if self.query_adapter is None or not self.query_adapter.fits(encoder):
+            return encoder
+        with self._lock:
+            if encoder.model_id not in self._query_encoders:
+                adapted = self.query_adapter.applied_to(cast(TextEncoder, encoder))
+                self._query_encoders[encoder.model_id] = adapted
+            return self._query_encoders[encoder.model_id]
 
     def score(self, query: str, texts: Sequence[str], runner: Runner = run_directly) -> FloatArray:
         """Return (n,) float32 relevance logits of ``texts`` for ``query``; higher is better."""
@@ -102,6 +125,7 @@ def save_reranker(
     adapter: dict[str, float],
     limits: PairLimits,
     fusion: Fusion,
+    query_adapter: QueryAdapter | None = None,
 ) -> Path:
     """Write adapters, head and configuration into ``directory``; ``adapter``: rank and alpha."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -110,6 +134,8 @@ def save_reranker(
     tensors |= {
         f"head.{name}": tensor.detach() for name, tensor in network.head.state_dict().items()
     }
+    if query_adapter is not None:
+        tensors |= {f"{QUERY}{n}": t.clone() for n, t in query_adapter.tensors.items()}
     # Written by hand, since the library's own writer lets nobody else read the file.
     (directory / WEIGHTS_FILE).write_bytes(to_safetensors(tensors))
     encoder = {"name": backbone.name, "folder": backbone.folder, "sha256": backbone.sha256}
@@ -120,9 +146,25 @@ def save_reranker(
             "adapter": adapter,
             "limits": asdict(limits),
             "fusion": asdict(fusion),
+            "query_adapter": _describe(query_adapter),
         },
     )
     return directory
+
+
+def _describe(adapter: QueryAdapter | None) -> dict[str, Any] | None:
+    if adapter is None:
+        return None
+    told = ("encoder_sha256", "rank", "alpha")
+    return {name: getattr(adapter, name) for name in told}
+
+
+def read_query_adapter(config: dict[str, Any], tensors: Tensors) -> QueryAdapter | None:
+    """Return the adapter for queries that a reranker's files hold, if they hold one."""
+    described = config.get("query_adapter")
+    if described is None:
+        return None
+    return QueryAdapter(**described, tensors=_part(tensors, QUERY))
 
 
 def write_config(directory: Path, settings: dict[str, Any]) -> None:

@@ -85,6 +85,14 @@ class HybridRanker:
         scorers = (stage.scorer for stage in self.stages)
         return next((s for s in scorers if isinstance(s, CrossEncoderReranker)), None)
 
+    @property
+    def query_encoder(self) -> SequenceModel:
+        """What encodes queries: the bi-encoder, or what the cross-encoder's adapter makes of it."""
+        cross_encoder = self.cross_encoder
+        if cross_encoder is None:
+            return self.bi_encoder
+        return cross_encoder.query_encoder(self.bi_encoder)
+
     def rank(
         self,
         query: str,
@@ -101,7 +109,7 @@ class HybridRanker:
             query: the text to rank for.
             candidates: what is ranked.
             relevant_ids: if given, the result says how reranking changed P@10.
-            query_embedding: (d,), if the query was encoded already.
+            query_embedding: (d,), if the query was encoded already, by ``query_encoder``.
             lexical_scores: BM25 scores by id, if an index gave them already.
 
         Raises:
@@ -118,7 +126,9 @@ class HybridRanker:
         if self.first_stage == "lexical":
             # What no word leads to is out, and need not be encoded.
             candidates = [candidate for candidate in candidates if candidate.id in lexical]
-        cosines = cosines_of(self.bi_encoder, query, candidates, query_embedding, self.runner)
+        if query_embedding is None and candidates:
+            query_embedding = self.runner(self.query_encoder, [query])[0]
+        cosines = cosines_of(self.bi_encoder, candidates, query_embedding, self.runner)
         clock.lap("dense")
         entries = retrieve(candidates, cosines, lexical, self.first_stage, self.initial_top_k)
         clock.lap("fuse")

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel_workers.encoders import FloatArray, Runner, choose_device, run_directly
 from jobsentinel_workers.encoders.loading import file_sha256, quiet_transformers
+from jobsentinel_workers.encoders.precision import DTYPES
 
 _CONFIG_FILE: Final = "config_sentence_transformers.json"
 _RUNNABLE: Final = frozenset({".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth", ".py"})
@@ -51,6 +52,13 @@ class LibraryScorer:
         self._encoder = model
         self._one_at_a_time = threading.Lock()  # its tokenizer is not for several threads
 
+    @property
+    def precision(self) -> str:
+        """The number format of the weights, as they were saved: ``fp32``, ``bf16`` or another."""
+        dtype = next(self._encoder.parameters()).dtype
+        names = {kind: name for name, kind in DTYPES.items()}
+        return names.get(dtype, str(dtype).removeprefix("torch."))
+
     @torch.inference_mode()
     def score(self, query: str, texts: Sequence[str], runner: Runner = run_directly) -> FloatArray:
         """Return (n,) float32 similarities of ``texts`` and ``query``; ``runner`` is not used."""
@@ -69,7 +77,7 @@ def load_library_model(kind: Any, path: str | Path, device: str) -> tuple[Any, s
         ModelUnavailable: the folder holds no such model, or files that could run code.
     """
     folder = Path(path)
-    _check(folder, kind.__name__)
+    check_library_folder(folder, kind.__name__)
     try:
         with quiet_transformers():
             model = kind(
@@ -84,7 +92,8 @@ def load_library_model(kind: Any, path: str | Path, device: str) -> tuple[Any, s
     return model.eval(), _model_id(folder)
 
 
-def _check(folder: Path, kind: str) -> None:
+def check_library_folder(folder: Path, kind: str) -> None:
+    """Raise ModelUnavailable unless ``folder`` says it holds a ``kind``, and has nothing to run."""
     try:
         found = _json(folder / _CONFIG_FILE)["model_type"]
         modules = [module["type"] for module in _json(folder / "modules.json")]

@@ -1,117 +1,104 @@
-"""Builds the starter reranker: data, training, fitting of the score, measuring, saving."""
+"""Builds the starter reranker: adapter for queries, cross-encoder, weights of the score."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from jobsentinel_workers.encoders import TextEncoder, load_backbone
+from jobsentinel_workers.encoders import QueryAdapter, Runner, TextEncoder, load_backbone
 from jobsentinel_workers.reranking import CrossEncoderReranker, Fusion, PairLimits
 from jobsentinel_workers.reranking.cross_encoder import save_reranker, update_fusion
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
-from jobsentinel_workers.starter.open_data import (
-    Occupation,
-    PostingRow,
-    read_linkedin_postings,
-    read_onet,
-)
-from jobsentinel_workers.starter.ranking_data import (
-    OccupationGroups,
-    OccupationPool,
-    PostingGroups,
-    RankingGroup,
-)
-from jobsentinel_workers.starter.ranking_evaluation import (
-    compare,
+from jobsentinel_workers.starter.fusion_fitting import (
+    Encoders,
+    JudgedLists,
     fit_fusion,
     held_out_occupation_lists,
+    held_out_register_lists,
     posting_lists,
     score_lists,
-    vacancy_lists,
 )
-from jobsentinel_workers.starter.reranker_training import Draw, RerankerSettings, train_adapter
-from jobsentinel_workers.starter.splits import split
-
-HELD_OUT_SHARE = 0.1
+from jobsentinel_workers.starter.posting_groups import PostingGroups
+from jobsentinel_workers.starter.query_sources import (
+    DutiesOfOccupations,
+    NamesOfOccupations,
+    QuerySource,
+    TitlesOfPostings,
+)
+from jobsentinel_workers.starter.query_training import QuerySettings, train_query_adapter
+from jobsentinel_workers.starter.ranking_data import (
+    Draw,
+    OccupationGroups,
+    OccupationPool,
+    RankingGroup,
+    plain_document,
+)
+from jobsentinel_workers.starter.ranking_split import RankingData
+from jobsentinel_workers.starter.reranker_training import RerankerSettings, train_adapter
 
 Log = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class KeptApart:
-    """Occupations and postings that nothing was trained on."""
+def learn_queries(
+    data: RankingData, encoder: TextEncoder, runner: Runner, settings: QuerySettings, log: Log
+) -> QueryAdapter:
+    """Return the adapter for queries, whose documents ``encoder`` embeds."""
+    entries, occupations = data.entries.learnt, data.occupations.learnt
+    names = [
+        NamesOfOccupations(each, [plain_document(o) for o in each], encoder, runner)
+        for each in (entries, occupations)
+    ]
+    duties = DutiesOfOccupations(occupations, names[1].documents)
+    titles = TitlesOfPostings(data.postings.learnt, encoder, runner)
+    sources: dict[QuerySource, float] = {names[0]: 0.5, names[1]: 0.35, duties: 0.09, titles: 0.06}
+    log(f"{len(entries)} entries and {len(occupations)} occupations for queries")
+    return train_query_adapter(load_backbone(), sources, settings, log)
 
-    occupations: list[Occupation]
-    postings: list[PostingRow]
 
-
-@dataclass(frozen=True, slots=True)
-class RankingData:
-    """Occupations and postings to train on, and those kept apart."""
-
-    occupations: list[Occupation]
-    held_out_occupations: list[Occupation]
-    postings: list[PostingRow]
-    held_out_postings: list[PostingRow]
-
-    def for_fitting(self) -> KeptApart:
-        """Return the half of what is kept apart that the weights of the score are fitted on."""
-        return KeptApart(
-            self.held_out_occupations[: len(self.held_out_occupations) // 2],
-            self.held_out_postings[: len(self.held_out_postings) // 2],
+def train_reranker(
+    data: RankingData,
+    encoders: Encoders,
+    settings: RerankerSettings,
+    log: Log,
+    start: QueryAdapter,
+) -> PairNetwork:
+    """Return the trained pair network, which begins with what ``start`` knows of names."""
+    entries, occupations = (
+        OccupationGroups(
+            OccupationPool.embed(each, encoders.documents, encoders.runner), encoders.queries
         )
-
-    def for_judging(self) -> KeptApart:
-        """Return the half that nothing was fitted on either."""
-        return KeptApart(
-            self.held_out_occupations[len(self.held_out_occupations) // 2 :],
-            self.held_out_postings[len(self.held_out_postings) // 2 :],
-        )
-
-
-def read_ranking_data(data: Path, seed: int) -> RankingData:
-    """Return the open data for ranking; occupations without tasks say too little to rank."""
-    occupations = [occupation for occupation in read_onet(data) if occupation.tasks]
-    return RankingData(
-        *split(occupations, HELD_OUT_SHARE, seed),
-        *split(read_linkedin_postings(data), HELD_OUT_SHARE * 2, seed),
+        for each in (data.entries.learnt, data.occupations.learnt)
     )
+    postings = PostingGroups(data.postings.learnt, encoders.documents, encoders.queries)
+    log(f"{len(postings.rows)} postings to train on")
+    draws: dict[Draw, float] = {entries.draw: 0.45, occupations.draw: 0.35, postings.draw: 0.2}
+    return train_adapter(load_backbone(), _mix(draws), settings, log, start.tensors)
 
 
-def train_reranker(data: RankingData, settings: RerankerSettings, log: Log) -> PairNetwork:
-    """Return the trained pair network."""
-    encoder = TextEncoder.load(precision="fp32")
-    occupations = OccupationGroups(OccupationPool.embed(data.occupations, encoder), encoder)
-    postings = PostingGroups(data.postings, encoder)
-    log(f"{len(data.occupations)} occupations and {len(postings.rows)} postings to train on")
-    return train_adapter(load_backbone(), _mix(occupations, postings), settings, log)
-
-
-def _mix(occupations: OccupationGroups, postings: PostingGroups) -> Draw:
+def _mix(draws: dict[Draw, float]) -> Draw:
     def draw(count: int, rng: np.random.Generator) -> list[RankingGroup]:
-        real = count // 4
-        return occupations.draw(count - real, rng) + postings.draw(real, rng)
+        counts = rng.multinomial(count, list(draws.values()))
+        return [g for each, n in zip(draws, counts, strict=True) for g in each(int(n), rng)]
 
     return draw
 
 
-@dataclass(frozen=True, slots=True)
-class RerankerBuild:
-    """A trained reranker on disk and what it achieves, by kind of query."""
-
-    folder: Path
-    metrics: dict[str, dict[str, float]]
-
-
 def build_reranker(
-    data: Path, out: Path, settings: RerankerSettings, log: Log, vacancies: int = 120
-) -> RerankerBuild:
-    """Train, fit and measure the reranker, and write it into ``out``."""
-    ranking_data = read_ranking_data(data, settings.seed)
-    network = train_reranker(ranking_data, settings, log)
+    data: RankingData,
+    out: Path,
+    queries: QuerySettings,
+    settings: RerankerSettings,
+    *,
+    runner: Runner,
+    log: Log,
+) -> None:
+    """Train and fit the reranker, and write it into ``out``; ``runner`` embeds documents."""
+    encoder = TextEncoder.load(precision="fp32")
+    adapter = learn_queries(data, encoder, runner, queries, log)
+    encoders = Encoders(encoder, adapter.applied_to(encoder), runner)
+    network = train_reranker(data, encoders, settings, log, adapter)
     save_reranker(
         network,
         load_backbone(),
@@ -119,34 +106,26 @@ def build_reranker(
         adapter={"rank": settings.rank, "alpha": settings.alpha},
         limits=PairLimits(),
         fusion=Fusion(10.0, 1.0, -5.0),
+        query_adapter=adapter,
     )
-    return finish_reranker(
-        data, ranking_data, out, seed=settings.seed, log=log, vacancies=vacancies
-    )
+    fit_weights(data, out, encoders, settings.seed, log)
 
 
-def finish_reranker(
-    data: Path, ranking_data: RankingData, out: Path, *, seed: int, log: Log, vacancies: int
-) -> RerankerBuild:
-    """Fit the fusion weights of the reranker in ``out``, write them there, and measure it."""
-    encoder = TextEncoder.load(precision="fp32")
+def fit_weights(data: RankingData, out: Path, encoders: Encoders, seed: int, log: Log) -> Fusion:
+    """Fit the weights of the score on what was not learnt from, and write them into ``out``."""
     model = CrossEncoderReranker.load(out, precision="fp32").model
-    fitted, unseen = ranking_data.for_fitting(), ranking_data.for_judging()
-    everything = ranking_data.occupations + ranking_data.held_out_occupations
-    lists = [
-        held_out_occupation_lists(fitted.occupations, everything, encoder, seed),
-        posting_lists(fitted.postings, encoder),
-    ]
+    lists = lists_to_fit(data, encoders, seed)
     fusion = fit_fusion(lists, [score_lists(each, model) for each in lists])
     update_fusion(out, fusion)
     log(f"fusion {fusion}")
-    judged = {
-        "occupations": held_out_occupation_lists(unseen.occupations, everything, encoder, seed),
-        "vacancies": vacancy_lists(data, encoder, vacancies, seed),
-        "postings": posting_lists(unseen.postings, encoder),
-    }
-    metrics = {}
-    for name, part in judged.items():
-        metrics[name] = compare(part, score_lists(part, model), fusion)
-        log(f"{name}: {metrics[name]}")
-    return RerankerBuild(out, metrics)
+    return fusion
+
+
+def lists_to_fit(data: RankingData, encoders: Encoders, seed: int) -> list[JudgedLists]:
+    """Return what the first stage finds for queries that nothing was learnt from."""
+    occupations, entries = data.occupations, data.entries
+    return [
+        held_out_occupation_lists(occupations.fitted, occupations.everything(), encoders, seed),
+        held_out_register_lists(entries.fitted, entries.everything(), encoders, seed),
+        posting_lists(data.postings.fitted, encoders),
+    ]

@@ -30,7 +30,7 @@ from jobsentinel_workers.starter.ranking_trials import TRIALS, RankingTrial
 
 EVALUATION_FILE = "ranking-evaluation.json"
 QUERIES = {"vacancies": 1_000, "postings": 100, "occupations": 100}
-READ = 15
+READ = 30
 """Documents that the cross-encoder reads for each query: 50 would take a core half an hour."""
 
 
@@ -39,12 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
-    ranker = HybridRanker(
-        TextEncoder.load(options.bi_encoder, "fp32"),
-        CrossEncoderReranker.load(options.reranker, "fp32"),
-        initial_top_k=options.read,
-        final_top_k=options.read,
-    )
+    ranker = ranker_of(options.bi_encoder, options.reranker, options.read)
     found = {name: _try(name, ranker, options) for name in options.only or TRIALS}
     report = {"date": today(), "read": options.read, "trials": found}
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
@@ -62,6 +57,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     made.add_argument("--bi-encoder", type=Path, help="folder; else the packaged one")
     made.add_argument("--reranker", type=Path, help="folder; else the starter one")
     return made.parse_args(arguments)
+
+
+def ranker_of(
+    bi_encoder: Path | None = None, reranker: Path | None = None, read: int = READ
+) -> HybridRanker:
+    """Return the ranker to judge; its cross-encoder reads ``read`` documents for each query."""
+    return HybridRanker(
+        TextEncoder.load(bi_encoder, "fp32"),
+        CrossEncoderReranker.load(reranker, "fp32"),
+        initial_top_k=read,
+        final_top_k=read,
+    )
 
 
 def _try(name: str, ranker: HybridRanker, options: argparse.Namespace) -> dict[str, Any]:
@@ -86,7 +93,7 @@ def evaluate(trial: RankingTrial, ranker: HybridRanker, seed: int = 0) -> Rankin
     queries = list(judgements.grades)
     documents = [scored_text(text) for text in trial.documents.values()]
     pool = Pool.of(trial.documents, run_directly(ranker.bi_encoder, documents))
-    asked = run_directly(ranker.bi_encoder, [scored_text(query) for query in queries])
+    asked = run_directly(ranker.query_encoder, [scored_text(query) for query in queries])
     log(f"{trial.name}: encoded")
     staged = StagedRanker(pool, ranker)
     rankings = rank_by_stage(staged, zip(queries, asked, strict=True))

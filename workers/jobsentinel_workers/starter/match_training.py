@@ -37,7 +37,7 @@ class MatchPairs:
 
 def sample_profile(occupation: Occupation, rng: np.random.Generator) -> str:
     """Return a short résumé of somebody in ``occupation``."""
-    titles = (occupation.title, *occupation.alternate_titles)
+    titles = occupation.names
     lines = [str(rng.choice(titles))]
     tasks = list(occupation.tasks)
     lines += [tasks[n] for n in rng.permutation(len(tasks))[: rng.integers(1, 4)]]
@@ -72,7 +72,7 @@ def _pairs(
     pairs = [(row, row, 1.0)]
     for other in rng.integers(0, len(repeated), NEGATIVES_A_POSITIVE * 3):
         theirs = occupations[repeated[other]]
-        if theirs.code[:7] != mine.code[:7] and len(pairs) <= NEGATIVES_A_POSITIVE:
+        if theirs.family != mine.family and len(pairs) <= NEGATIVES_A_POSITIVE:
             pairs.append((row, int(other), mine.related.get(theirs.code, 0.0)))
     relatives = [n for n, own in enumerate(repeated) if occupations[own].code in mine.related]
     if relatives:

@@ -20,7 +20,10 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Occupation:
-    """One occupation: its names, what its people do, and its relatives by closeness (0 to 1)."""
+    """One occupation: its names, what its people do, and its relatives by closeness (0 to 1).
+
+    ``family`` is what variants of one occupation share; by default each has its own.
+    """
 
     code: str
     title: str
@@ -29,6 +32,15 @@ class Occupation:
     tasks: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     related: dict[str, float] = field(default_factory=dict)
+    family: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "family", self.family or self.code)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its names, the official one first."""
+        return (self.title, *self.alternate_titles)
 
 
 class _TabTable(csv.excel_tab):
@@ -45,6 +57,8 @@ def read_csv(path: Path, delimiter: str = ",") -> list[Row]:
         return [{key: value or "" for key, value in row.items() if key} for row in rows]
 
 
+SOC_CHARS = 7
+"""O*NET's codes that share so many characters are variants of one occupation of the SOC."""
 RELATED_GRADES = {"Primary-Short": 0.5, "Primary-Long": 0.35, "Supplemental": 0.2}
 
 
@@ -68,6 +82,7 @@ def read_onet(data: Path) -> list[Occupation]:
             tasks=tuple(tasks[row["O*NET-SOC Code"]]),
             tools=tuple(tools[row["O*NET-SOC Code"]]),
             related=related[row["O*NET-SOC Code"]],
+            family=row["O*NET-SOC Code"][:SOC_CHARS],
         )
         for row in _onet_table(data, "Occupation_Data")
     ]

@@ -17,14 +17,14 @@ import numpy as np
 
 from jobsentinel.contract.text import normalise
 from jobsentinel_workers.reranking.judgements import Judgements
-from jobsentinel_workers.starter.build_reranker import read_ranking_data
 from jobsentinel_workers.starter.open_data import Occupation, read_csv
+from jobsentinel_workers.starter.posting_groups import described
 from jobsentinel_workers.starter.ranking_data import sample_document, sample_query
+from jobsentinel_workers.starter.ranking_split import read_ranking_data
 
 TRAINING_SEED: Final = 7
 """Of the split that the shipped reranker was trained on."""
 VACANCY_SEED: Final = 0
-LEAST_DESCRIPTION_CHARS: Final = 200
 QUERIES_AN_OCCUPATION: Final = 2
 
 
@@ -65,21 +65,14 @@ def postings(data: Path, count: int) -> RankingTrial:
 
     Right is every description of a posting with the same title.
     """
-    ranking_data = read_ranking_data(data, TRAINING_SEED)
-    described = [
-        row
-        for row in (*ranking_data.held_out_postings, *ranking_data.postings)
-        if len(row.description) > LEAST_DESCRIPTION_CHARS
-    ]
-    documents = {f"posting-{n:04}": row.description for n, row in enumerate(described)}
+    rows = read_ranking_data(data, TRAINING_SEED).postings
+    told = described(rows.everything())
+    documents = {f"posting-{n:04}": row.description for n, row in enumerate(told)}
     of_title: dict[str, dict[str, float]] = {}
-    for name, row in zip(documents, described, strict=True):
+    for name, row in zip(documents, told, strict=True):
         of_title.setdefault(normalise(row.title), {})[name] = 1.0
-    unseen = {normalise(row.title) for row in ranking_data.for_judging().postings}
-    seen = {
-        normalise(row.title)
-        for row in (*ranking_data.postings, *ranking_data.for_fitting().postings)
-    }
+    unseen = {normalise(row.title) for row in rows.judging}
+    seen = {normalise(row.title) for row in (*rows.learnt, *rows.fitted)}
     asked = [title for title in of_title if title in unseen and title not in seen][:count]
     return RankingTrial("postings", documents, Judgements({t: of_title[t] for t in asked}))
 
@@ -89,13 +82,12 @@ def occupations(data: Path, count: int) -> RankingTrial:
 
     The occupation itself has grade 1, its relatives up to 0.5.
     """
-    ranking_data = read_ranking_data(data, TRAINING_SEED)
+    rows = read_ranking_data(data, TRAINING_SEED).occupations
     rng = np.random.default_rng(TRAINING_SEED)
-    unseen = ranking_data.for_judging().occupations
-    everything = ranking_data.occupations + ranking_data.held_out_occupations
-    asked = [occupation for occupation in unseen for _ in range(QUERIES_AN_OCCUPATION)][:count]
+    everything = rows.everything()
+    asked = [o for o in rows.judging for _ in range(QUERIES_AN_OCCUPATION)][:count]
     there = {occupation.code for occupation in everything}
-    grades = {sample_query(o, rng): _grades(o, there) for o in asked}
+    grades = {sample_query(o, rng).text: _grades(o, there) for o in asked}
     documents = {o.code: sample_document(o, rng) for o in everything}
     return RankingTrial("occupations", documents, Judgements(grades), relevant_from=1.0)
 

@@ -6,9 +6,9 @@ Cao et al. 2007), plus a small binary term that keeps single logits meaningful.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -21,9 +21,10 @@ from jobsentinel_workers.encoders import (
     ThreadTokenizer,
     pad_batch,
 )
-from jobsentinel_workers.encoders.adapters import add_adapters
+from jobsentinel_workers.encoders.adapters import add_adapters, fill_adapters
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
-from jobsentinel_workers.starter.ranking_data import RankingGroup
+from jobsentinel_workers.starter.ranking_data import Draw, RankingGroup
+from jobsentinel_workers.starter.step_report import StepReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +34,27 @@ class RerankerSettings:
     rank: int = 16
     alpha: float = 32.0
     first_layer: int = 2
-    learning_rate: float = 6e-4
+    learning_rate: float = 5e-4
     head_learning_rate: float = 2e-3
-    steps: int = 360
+    steps: int = 1_200
     groups_a_step: int = 4
     warmup_share: float = 0.1
-    max_tokens: int = 72
+    max_tokens: int = 80
     pointwise_weight: float = 0.2
     seed: int = 7
 
 
-Draw = Callable[[int, np.random.Generator], list[RankingGroup]]
-
-
 def train_adapter(
-    backbone: Backbone, draw: Draw, settings: RerankerSettings, log: Callable[[str], None]
+    backbone: Backbone,
+    draw: Draw,
+    settings: RerankerSettings,
+    log: Callable[[str], None],
+    start: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> PairNetwork:
-    """Return a pair network with trained adapters; ``backbone.network`` is adapted in place."""
+    """Return a pair network with trained adapters; ``backbone.network`` is adapted in place.
+
+    Adapters begin as the tensors of ``start`` where it names them.
+    """
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
     add_adapters(
@@ -58,23 +63,20 @@ def train_adapter(
         alpha=settings.alpha,
         first_layer=settings.first_layer,
     )
+    fill_adapters(backbone.network, start)
     network = PairNetwork(backbone.network, backbone.hidden_size)
     tokenizer = ThreadTokenizer(backbone.tokenizer_json, max_tokens=settings.max_tokens)
     optimiser, schedule = _optimiser(network, settings)
     # Dropout stays off: a few epochs over many distinct texts do not overfit 0.7 M numbers.
     network.eval()
-    recent: list[float] = []
-    started = time.monotonic()
-    for step in range(settings.steps):
-        recent.append(_step(network, tokenizer, draw(settings.groups_a_step, rng), settings))
+    report = StepReport(settings.steps, log)
+    for _ in range(settings.steps):
+        loss = _step(network, tokenizer, draw(settings.groups_a_step, rng), settings)
         nn.utils.clip_grad_norm_(_trainable(network), 1.0)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad(set_to_none=True)
-        if step % 25 == 24:
-            seconds = time.monotonic() - started
-            log(f"step {step + 1}/{settings.steps} loss {np.mean(recent):.4f} {seconds:.0f} s")
-            recent.clear()
+        report.add(loss)
     return network
 
 

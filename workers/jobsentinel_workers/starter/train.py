@@ -17,11 +17,17 @@ from pathlib import Path
 
 import torch
 
+from jobsentinel_workers.encoders import TextEncoder
 from jobsentinel_workers.starter.build_heads import TEST_SHARE
 from jobsentinel_workers.starter.build_reranker import build_reranker
 from jobsentinel_workers.starter.command_line import add_cache, heads_build, log, parser
+from jobsentinel_workers.starter.embedding_memo import EmbeddingMemo
+from jobsentinel_workers.starter.evaluate_ranking import QUERIES, evaluate, ranker_of
 from jobsentinel_workers.starter.judged_part import part_metrics
 from jobsentinel_workers.starter.model_cards import heads_card, reranker_card
+from jobsentinel_workers.starter.query_training import QuerySettings
+from jobsentinel_workers.starter.ranking_split import read_ranking_data
+from jobsentinel_workers.starter.ranking_trials import TRIALS
 from jobsentinel_workers.starter.reranker_training import RerankerSettings
 
 
@@ -57,8 +63,18 @@ def _train_heads(options: argparse.Namespace) -> None:
 
 def _train_reranker(options: argparse.Namespace) -> None:
     settings = replace(RerankerSettings(), seed=options.seed, steps=options.steps)
-    build = build_reranker(options.data, options.out / "reranker", settings, log)
-    _write_card(build.folder, reranker_card(build.metrics, settings), build.metrics)
+    queries = replace(QuerySettings(), seed=options.seed)
+    data = read_ranking_data(options.data, options.seed)
+    memo = EmbeddingMemo(options.cache, TextEncoder.load(precision="fp32"))
+    folder = options.out / "reranker"
+    build_reranker(data, folder, queries, settings, runner=memo, log=log)
+    memo.save()
+    ranker = ranker_of(reranker=folder)
+    found = {
+        name: evaluate(read(options.data, QUERIES[name]), ranker) for name, read in TRIALS.items()
+    }
+    metrics = {name: evaluation.to_json() for name, evaluation in found.items()}
+    _write_card(folder, reranker_card(found, queries, settings), metrics)
 
 
 def _write_card(folder: Path, card: str, metrics: object) -> None:

@@ -10,26 +10,25 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection, func, select
 
-from jobsentinel.contract.errors import InvalidInput, JobSentinelError
-from jobsentinel_workers.store import changes
+from jobsentinel.contract.errors import InvalidInput
+from jobsentinel_workers.store import changes, pgvector_tables
 from jobsentinel_workers.store.checks import checked_id, chunks
 from jobsentinel_workers.store.schema import embeddings
+from jobsentinel_workers.store.stored_vectors import STORED, CorruptVector, Vector, vector_from
 from jobsentinel_workers.store.upserts import insert_new
 
-Vector = npt.NDArray[np.float32]
+__all__ = ["CorruptVector", "Vector", "count", "get_many", "put_many"]
 
-_STORED: Final = np.dtype("<f4")
-
-
-class CorruptVector(JobSentinelError):
-    """A stored embedding is shorter or longer than its dimension says; delete it or restore."""
+_ROWS_BEHIND: Final = 256
+"""How many that an older version put beside pgvector are taken along with each writing."""
 
 
 def put_many(connection: Connection, encoder_id: str, vectors: Mapping[str, Any]) -> int:
     """Store vectors (d,) by content hash, keep those already there, and return how many are new.
+
+    Where pgvector searches this encoder's vectors, it gets them in the same transaction.
 
     Raises:
         InvalidInput: not a finite vector, or of another dimension than the others.
@@ -38,17 +37,21 @@ def put_many(connection: Connection, encoder_id: str, vectors: Mapping[str, Any]
         return 0
     checked_id("encoder_id", encoder_id)
     rows = [_row(encoder_id, key, vector) for key, vector in vectors.items()]
-    _check_dimensions(rows)
+    state = pgvector_tables.look(connection, encoder_id)
+    _check_dimensions(rows, rows[0]["dim"] if state is None else state.dimensions)
     first = changes.allocate(connection, len(rows))
     numbered = [{**row, "change_seq": first + i} for i, row in enumerate(rows)]
-    return insert_new(connection, embeddings, numbered)
+    written = insert_new(connection, embeddings, numbered)
+    if state is not None and state.is_ready:
+        pgvector_tables.follow(connection, encoder_id, max(len(rows), _ROWS_BEHIND))
+    return written
 
 
 def get_many(connection: Connection, encoder_id: str, hashes: Iterable[str]) -> dict[str, Vector]:
     """Return the vectors found, read-only float32 arrays (d,), by content hash.
 
     Raises:
-        CorruptVector: a stored vector has lost its shape.
+        CorruptVector: a stored vector has lost its shape, or is not finite.
     """
     columns = select(embeddings.c.content_hash, embeddings.c.dim, embeddings.c.vector)
     found: dict[str, Vector] = {}
@@ -58,7 +61,7 @@ def get_many(connection: Connection, encoder_id: str, hashes: Iterable[str]) -> 
                 embeddings.c.encoder_id == encoder_id, embeddings.c.content_hash.in_(chunk)
             )
         )
-        found.update((key, vector_from(raw, dim)) for key, dim, raw in rows)
+        found.update((key, vector_from(raw, dim, key)) for key, dim, raw in rows)
     return found
 
 
@@ -68,16 +71,9 @@ def count(connection: Connection, encoder_id: str) -> int:
     return connection.execute(select(func.count()).where(mine)).scalar_one()
 
 
-def vector_from(raw: bytes, dim: int) -> Vector:
-    """Return stored bytes as a read-only float32 array (dim,)."""
-    if len(raw) != dim * _STORED.itemsize:
-        raise CorruptVector(f"an embedding of {dim} dimensions has {len(raw)} bytes")
-    return np.frombuffer(raw, dtype=_STORED).astype(np.float32, copy=False)
-
-
 def _row(encoder_id: str, key: str, value: Any) -> dict[str, Any]:
     checked_id("content_hash", key)
-    vector = np.asarray(value, dtype=_STORED)
+    vector = np.asarray(value, dtype=STORED)
     if vector.ndim != 1 or not vector.size:
         raise InvalidInput(f"vectors.{key}", f"must have the shape (d,), not {vector.shape}")
     if not np.isfinite(vector).all():
@@ -90,8 +86,7 @@ def _row(encoder_id: str, key: str, value: Any) -> dict[str, Any]:
     }
 
 
-def _check_dimensions(rows: list[dict[str, Any]]) -> None:
-    dim = rows[0]["dim"]
+def _check_dimensions(rows: list[dict[str, Any]], dim: int) -> None:
     for row in rows:
         if row["dim"] != dim:
             problem = f"has {row['dim']} dimensions, others {dim}"

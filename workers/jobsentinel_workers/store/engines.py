@@ -45,6 +45,14 @@ class Engines:
         self.writer.dispose()
 
 
+def without_turn(connection: Connection) -> Engine:
+    """Return a writing connection's engine, but that it does not take the writer's turn.
+
+    For Postgres alone, and for what no other writer touches and takes long, such as an index.
+    """
+    return connection.engine.execution_options(**{_WRITES: False})
+
+
 def _snapshots(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         return engine

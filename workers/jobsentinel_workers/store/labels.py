@@ -1,32 +1,37 @@
 """Labels that people and rules gave to postings, and what they replaced.
 
-One label counts for each posting, kind and annotator: the newest by its own time, in whatever order
-the labels arrive. Replaced and late ones go to the history. A repeat changes nothing.
+One label counts for each posting, kind, query and annotator: the newest by its own time, in
+whatever order the labels arrive. Replaced and late ones go to the history. A repeat changes
+nothing. Feedback on a search has a query, and may be an event in the place of a value.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, Connection, Select, Table, func, select
 
 from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.feedback import MAX_SHOWN_RANK
+from jobsentinel.contract.text import normalise
 from jobsentinel_workers.store import changes
 from jobsentinel_workers.store.checks import checked_id, checked_json, checked_text, chunks
 from jobsentinel_workers.store.schema import label_history, labels, postings
 from jobsentinel_workers.store.timestamps import checked_timestamp
 from jobsentinel_workers.store.upserts import insert_new, insert_or_update
 
+T = TypeVar("T")
+
 Occurrence = tuple[str, str, str]
 """A label's key, its time and its value's hash: one act of labelling."""
 
 UNKNOWN_ANNOTATOR: Final = "unknown"
 
-_REQUIRED: Final = frozenset(("posting_id", "kind", "value"))
+_REQUIRED: Final = frozenset(("posting_id", "kind"))
 _COLUMN_ORDER: Final = (
     "posting_id",
     "kind",
@@ -35,13 +40,19 @@ _COLUMN_ORDER: Final = (
     "source",
     "job_id",
     "created_at",
+    "query",
+    "event",
+    "shown_rank",
 )
 _COLUMNS: Final = frozenset(_COLUMN_ORDER)
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What an annotator said about a posting: a category, a salary, scam or not, and so on."""
+    """What an annotator said about a posting: a category, a salary, scam or not, and so on.
+
+    ``value`` is None where an ``event`` says it all.
+    """
 
     posting_id: str
     kind: str
@@ -50,17 +61,21 @@ class Label:
     source: str | None
     job_id: str | None
     created_at: str
+    query: str | None = None
+    event: str | None = None
+    shown_rank: int | None = None
     change_seq: int = 0
 
     @property
     def key(self) -> str:
         """Labels with the same key replace each other."""
-        return _hashed([self.posting_id, self.kind, self.annotator])
+        query = () if self.query is None else (normalise(self.query).casefold(),)
+        return _hashed([self.posting_id, self.kind, self.annotator, *query])
 
     @property
     def value_hash(self) -> str:
-        """Tells values apart as JSON does: ``1``, ``1.0`` and ``true`` differ."""
-        return _hashed(self.value)
+        """Tells values apart as JSON does: ``1``, ``1.0`` and ``true`` differ; and events."""
+        return _hashed(self.value if self.event is None else [self.value, self.event])
 
     @property
     def occurrence(self) -> Occurrence:
@@ -115,7 +130,8 @@ def add(
 ) -> int:
     """Add labels and return how many values in force changed.
 
-    Rows hold ``posting_id, kind, value`` and, where known, ``annotator, source, created_at``.
+    Rows hold ``posting_id, kind, value`` and, where known, ``annotator, source, created_at``; those
+    of feedback ``query`` and ``shown_rank`` too, and perhaps an ``event`` instead of the value.
     Give ``created_at`` where the label was made: without it a label counts as made now, and one
     delivered again would look newer than it is.
 
@@ -169,7 +185,10 @@ def history(connection: Connection, posting_id: str, kind: str) -> list[Label]:
 
 
 def training_texts(connection: Connection, kind: str) -> Iterator[LabelledText]:
-    """Yield the labels of ``kind`` whose posting is stored, with its text, oldest first."""
+    """Yield the labels of ``kind`` whose posting is stored, with its text, oldest first.
+
+    Those that belong to a query are not among them: they say nothing of the posting alone.
+    """
     chosen = (
         select(
             labels.c.posting_id,
@@ -179,7 +198,7 @@ def training_texts(connection: Connection, kind: str) -> Iterator[LabelledText]:
             labels.c.created_at,
         )
         .join(postings, postings.c.id == labels.c.posting_id)
-        .where(labels.c.kind == kind)
+        .where(labels.c.kind == kind, labels.c.query.is_(None))
         .order_by(labels.c.change_seq)
     )
     for row in connection.execute(chosen):
@@ -192,16 +211,31 @@ def _checked(position: int, row: Mapping[str, Any], job_id: str | None) -> Label
         raise InvalidInput(f"{where}.{unknown[0]}", "is not a column of a label")
     if missing := sorted(_REQUIRED - set(row)):
         raise InvalidInput(f"{where}.{missing[0]}", "is missing")
+    if "value" not in row and row.get("event") is None:
+        raise InvalidInput(f"{where}.value", "is missing")
     source, job = row.get("source"), row.get("job_id", job_id)
     return Label(
         posting_id=checked_id(f"{where}.posting_id", row["posting_id"]),
         kind=checked_id(f"{where}.kind", row["kind"]),
         annotator=checked_text(f"{where}.annotator", row.get("annotator") or UNKNOWN_ANNOTATOR),
-        value=checked_json(f"{where}.value", row["value"]),
-        source=None if source is None else checked_text(f"{where}.source", source),
-        job_id=None if job is None else checked_id(f"{where}.job_id", job),
+        value=checked_json(f"{where}.value", row.get("value")),
+        source=_optional(checked_text, f"{where}.source", source),
+        job_id=_optional(checked_id, f"{where}.job_id", job),
         created_at=checked_timestamp(f"{where}.created_at", row.get("created_at")),
+        query=_optional(checked_text, f"{where}.query", row.get("query")),
+        event=_optional(checked_id, f"{where}.event", row.get("event")),
+        shown_rank=_optional(_checked_rank, f"{where}.shown_rank", row.get("shown_rank")),
     )
+
+
+def _optional(check: Callable[[str, object], T], field: str, value: object) -> T | None:
+    return None if value is None else check(field, value)
+
+
+def _checked_rank(field: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SHOWN_RANK:
+        raise InvalidInput(field, f"must be a whole number from 1 to {MAX_SHOWN_RANK:,}")
+    return value
 
 
 def _judgement(connection: Connection, posting_ids: Iterable[str]) -> _Judgement:

@@ -14,7 +14,18 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.filter_fields import FIELDS, folded
@@ -64,8 +75,13 @@ def matching_ids(connection: Connection, where: Filter, *, today: date | None = 
         where: a filter, as `jobsentinel.contract.filters.parse_filter` returns it.
         today: the day from which "days ago" counts; by default the present one by UTC.
     """
+    return set(connection.scalars(matching(where, today=today)))
+
+
+def matching(where: Filter, *, today: date | None = None) -> Select[tuple[str]]:
+    """Return the query for the ids that `matching_ids` returns, to be part of another."""
     condition = _condition(where, today or _today())
-    return set(connection.scalars(select(posting_facts.c.posting_id).where(condition)))
+    return select(posting_facts.c.posting_id).where(condition)
 
 
 class FilterCache:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 """The newest migration; a store at this revision is opened without loading Alembic."""
 
 
@@ -156,6 +156,9 @@ labels = Table(
     Column("job_id", Text),
     Column("created_at", Text, nullable=False),
     Column("change_seq", BigInteger, nullable=False),
+    Column("query", Text),
+    Column("event", Text),
+    Column("shown_rank", Integer),
     Index("labels_by_kind", "kind", "change_seq"),
     Index("labels_by_posting", "posting_id"),
 )
@@ -172,6 +175,9 @@ label_history = Table(
     Column("value", JsonText, nullable=False),
     Column("source", Text),
     Column("job_id", Text),
+    Column("query", Text),
+    Column("event", Text),
+    Column("shown_rank", Integer),
     Index("label_history_by_posting", "posting_id"),
 )
 

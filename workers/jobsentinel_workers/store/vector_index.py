@@ -8,22 +8,28 @@ snapshots see; only overwriting a row copies the matrix.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Row, Select, and_, select
 
-from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.filter_tree import Filter
 from jobsentinel_workers.store import changes
 from jobsentinel_workers.store.database import Database
-from jobsentinel_workers.store.embeddings import CorruptVector, Vector, vector_from
-from jobsentinel_workers.store.schema import embeddings, posting_deletions, postings
+from jobsentinel_workers.store.posting_filters import FilterCache
+from jobsentinel_workers.store.stored_vectors import (
+    CorruptVector,
+    Vector,
+    check_dimensions,
+    check_search,
+    unit,
+    unit_query,
+)
+from jobsentinel_workers.store.vector_changes import changed_vectors
 
-_ROWS_A_FETCH: Final = 2_000
 _FIRST_CAPACITY: Final = 1_024
 _ROUNDING: Final = 1e-4
 """More than float32 can lose in a product of two unit vectors of up to 1,600 dimensions."""
@@ -65,11 +71,19 @@ class VectorIndex:
 
     May be shared by threads. It starts empty: call ``refresh`` before the first search and
     whenever new postings should be seen.
+
+    Args:
+        database: with the postings and their embeddings.
+        encoder_id: whose embeddings are searched.
+        filters: what is known already of which postings match.
     """
 
-    def __init__(self, database: Database, encoder_id: str) -> None:
+    def __init__(
+        self, database: Database, encoder_id: str, filters: FilterCache | None = None
+    ) -> None:
         self._database = database
         self._encoder_id = encoder_id
+        self._filters = FilterCache() if filters is None else filters
         self._snapshot = _Snapshot()
         self._refreshing = threading.Lock()
         self._kept: tuple[_Snapshot, Collection[str], Rows] | None = None
@@ -100,14 +114,18 @@ class VectorIndex:
                 return 0
             # A smaller number is another store, such as a restored backup: start over.
             draft = _Draft(base if newest > base.sequence else _Snapshot())
-            for change in _changes(connection, self._encoder_id, draft.base.sequence):
+            for change in changed_vectors(connection, self._encoder_id, draft.base.sequence):
                 draft.apply(*change)
             self._snapshot = draft.publish(newest)
             self._kept = None  # it would keep the old matrix in memory
             return draft.applied
 
     def search(
-        self, query: npt.ArrayLike, k: int, among: Collection[str] | None = None
+        self,
+        query: npt.ArrayLike,
+        k: int,
+        among: Collection[str] | None = None,
+        where: Filter | None = None,
     ) -> tuple[list[str], Vector]:
         """Return the ids of the ``k`` nearest postings and their cosines (k,), best first.
 
@@ -119,23 +137,32 @@ class VectorIndex:
             among: ids of the only postings to look at; those that are not indexed count for
                 nothing. None looks at all. The rows of a frozenset are remembered for the next
                 search.
+            where: looks only at what this filter matches; not together with ``among``.
 
         Raises:
-            InvalidInput: ``query`` is not a finite, non-zero vector (d,), or ``k`` is below 1.
+            InvalidInput: ``query`` is not a finite, non-zero vector (d,), ``k`` is below 1, or
+                both ``among`` and ``where`` are given.
         """
-        if k < 1:
-            raise InvalidInput("k", f"must be at least 1, not {k}")
-        direction = _unit_query(query)
+        direction = unit_query(query)
+        check_search(k, among, where)
         snapshot = self._snapshot
         if not snapshot.ids:
             return [], np.empty(0, dtype=np.float32)
-        if direction.size != snapshot.buffer.shape[1]:
-            expected = snapshot.buffer.shape[1]
-            raise InvalidInput("query", f"has {direction.size} dimensions, the index {expected}")
+        check_dimensions(direction, snapshot.buffer.shape[1], self._encoder_id)
+        if where is not None:
+            among = self._matching(where)
         rows = _best_rows(snapshot.matrix, direction, k, self._rows(snapshot, among))
         cosines = _exact_cosines(snapshot.matrix[rows], direction)
         order = sorted(range(len(rows)), key=lambda i: (-cosines[i], snapshot.ids[rows[i]]))[:k]
         return [snapshot.ids[rows[i]] for i in order], cosines[order]
+
+    def count(self, where: Filter) -> int:
+        """Return how many stored postings a filter matches."""
+        return len(self._matching(where))
+
+    def _matching(self, where: Filter) -> frozenset[str]:
+        with self._database.connect() as connection:
+            return self._filters.matching_ids(connection, where)
 
     def _rows(self, snapshot: _Snapshot, among: Collection[str] | None) -> Rows | None:
         if among is None:
@@ -177,7 +204,7 @@ class _Draft:
         row = self._positions.setdefault(posting_id, len(self._ids))
         if row == len(self._ids):
             self._ids.append(posting_id)
-        self._write(row, _unit(vector))
+        self._write(row, unit(vector))
 
     def _drop(self, posting_id: str) -> None:
         # The last row takes the place of the removed one.
@@ -203,64 +230,6 @@ class _Draft:
         moved = np.empty((capacity, self._buffer.shape[1] or dim), dtype=np.float32)
         moved[: len(self._buffer)] = self._buffer if self._buffer.size else 0
         self._buffer, self._shared = moved, 0
-
-
-Change = tuple[str, Vector | None]
-
-
-def _changes(connection: Connection, encoder_id: str, since: int) -> Iterator[Change]:
-    """Yield what changed after ``since``: removals first, then every posting's present vector."""
-    gone = select(posting_deletions.c.posting_id).where(posting_deletions.c.change_seq > since)
-    for posting_id in connection.scalars(gone):
-        yield posting_id, None
-    for chosen in (_changed_postings(encoder_id, since), _late_embeddings(encoder_id, since)):
-        for row in _streamed(connection, chosen):
-            yield row.id, None if row.vector is None else vector_from(row.vector, row.dim)
-
-
-def _changed_postings(encoder_id: str, since: int) -> Select[Any]:
-    # Without an embedding for its present text a posting leaves the index: its old vector
-    # describes a text that it no longer has.
-    mine = and_(
-        embeddings.c.content_hash == postings.c.content_hash,
-        embeddings.c.encoder_id == encoder_id,
-    )
-    return (
-        select(postings.c.id, embeddings.c.dim, embeddings.c.vector)
-        .select_from(postings.outerjoin(embeddings, mine))
-        .where(postings.c.change_seq > since)
-    )
-
-
-def _late_embeddings(encoder_id: str, since: int) -> Select[Any]:
-    """Embeddings that came in a later transaction than their posting."""
-    return (
-        select(postings.c.id, embeddings.c.dim, embeddings.c.vector)
-        .join_from(embeddings, postings, embeddings.c.content_hash == postings.c.content_hash)
-        .where(
-            embeddings.c.encoder_id == encoder_id,
-            embeddings.c.change_seq > since,
-            postings.c.change_seq <= since,
-        )
-    )
-
-
-def _streamed(connection: Connection, chosen: Select[Any]) -> Iterator[Row[Any]]:
-    yield from connection.execute(chosen, execution_options={"yield_per": _ROWS_A_FETCH})
-
-
-def _unit(vector: Vector) -> Vector:
-    norm = float(np.linalg.norm(vector.astype(np.float64)))
-    return vector if norm == 0.0 else (vector / norm).astype(np.float32)
-
-
-def _unit_query(query: npt.ArrayLike) -> Vector:
-    vector = np.asarray(query, dtype=np.float32)
-    if vector.ndim != 1:
-        raise InvalidInput("query", f"must have the shape (d,), not {vector.shape}")
-    if not np.isfinite(vector).all() or not vector.any():
-        raise InvalidInput("query", "must be finite and not all zeros")
-    return _unit(vector)
 
 
 def _best_rows(matrix: Vector, query: Vector, k: int, among: Rows | None) -> Rows:

@@ -33,6 +33,7 @@ from jobsentinel_workers.gate.own_models import (
     judge_own_models,
     load_own_model,
 )
+from jobsentinel_workers.multi_task.assessment.bootstrap import Groups
 from jobsentinel_workers.registry import ModelVersion
 from jobsentinel_workers.training.frozen_part import FrozenPart, freeze, today
 from jobsentinel_workers.training.registering import identity
@@ -117,12 +118,19 @@ class FineTuneJob:
 
     def _split(self) -> tuple[JobMatchingDataset, FrozenPart]:
         """Return what trains and what judges; with too few rows to spare any, all train."""
-        texts = ["\n".join(example.texts) for example in self.rows.examples]
-        training, frozen = freeze(texts, self.name, self.judged_before, self.new)
+        training, frozen = self._frozen()
         learnt = self._part(training)
-        if len(learnt) < MIN_TRAINING_ROWS or _different(learnt) < min(2, _different(self.rows)):
-            return self.rows, FrozenPart((), [], [], frozenset())
+        if len(learnt) < MIN_TRAINING_ROWS or not _as_varied(learnt, self.rows):
+            return self.rows, FrozenPart((), [], [], [], frozenset())
         return learnt, frozen
+
+    def _frozen(self) -> tuple[tuple[int, ...], FrozenPart]:
+        examples = self.rows.examples
+        if self.config.task != "reranker":
+            texts = ["\n".join(example.texts) for example in examples]
+            return freeze(texts, self.name, self.judged_before, self.new)
+        queries, texts = ([example.texts[side] for example in examples] for side in (0, 1))
+        return freeze(texts, self.name, self.judged_before, self.new, queries=queries)
 
     def _part(self, positions: Sequence[int]) -> JobMatchingDataset:
         examples = self.rows.examples
@@ -148,9 +156,8 @@ class FineTuneJob:
             latency=latency,
             date=today(),
             policy=self.policy,
-            groups={task: np.array(frozen.groups[: contenders[0].judged[task].rows])}
-            if contenders[0].judged
-            else None,
+            groups=_of_judged(contenders[0], frozen.groups),
+            clusters=_of_judged(contenders[0], frozen.clusters),
         )
         if self.new is None or champion is None:
             return verdict
@@ -182,8 +189,23 @@ def _keep_whole_encoder(fine_tuned: FineTuned) -> None:
         model.note_encoder_change()
 
 
-def _different(rows: JobMatchingDataset) -> int:
-    return len({example.target for example in rows.examples})
+def _of_judged(contender: Contender, groups: Sequence[int]) -> dict[str, Groups]:
+    """Return the groups of the rows that were judged, by task."""
+    return {task: np.array(groups[: one.rows]) for task, one in contender.judged.items()}
+
+
+def _as_varied(learnt: JobMatchingDataset, rows: JobMatchingDataset) -> bool:
+    """Return whether two targets, and for a reranker two queries, are left of as many or more."""
+    kept, all_kinds = _variety(learnt), _variety(rows)
+    return all(left >= min(2, given) for left, given in zip(kept, all_kinds, strict=True))
+
+
+def _variety(rows: JobMatchingDataset) -> tuple[int, int]:
+    """Return how many different targets there are, and how many queries of a reranker."""
+    queries = (
+        {each.texts[0].casefold() for each in rows.examples} if rows.task == "reranker" else ()
+    )
+    return len({example.target for example in rows.examples}), len(queries)
 
 
 def _flat(metrics: TrainingMetrics) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobsentinel.contract.base import dump
 from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.feedback import RELEVANCE
 from jobsentinel.contract.training_requests import FineTuneRequest
 from jobsentinel.settings import Settings
 from jobsentinel_workers.fine_tuning import FineTuningConfig
@@ -29,8 +30,24 @@ def fine_tune_material(
         raise InvalidInput("task", f"{problem}; choose another name")
     if request.rows is not None:
         return Material([dump(row) for row in request.rows])
-    source = Source(database, request.task, request.label_kind, champion, request.seed)
+    source = Source(database, request.task, _label_kind(request), champion, request.seed)
     return source.find(request.dataset or "labels:all")
+
+
+def _label_kind(request: FineTuneRequest) -> str:
+    """Return the kind of stored labels that a training reads.
+
+    Raises:
+        InvalidInput: feedback on searches is for rerankers, and rerankers learn from nothing else.
+    """
+    if request.task == "reranker":
+        # The field's default stands for none.
+        if request.label_kind not in {RELEVANCE, "category"}:
+            raise InvalidInput("label_kind", f"must be {RELEVANCE!r} for the task reranker")
+        return RELEVANCE
+    if request.label_kind == RELEVANCE:
+        raise InvalidInput("label_kind", f"is {RELEVANCE!r}, which trains the task reranker only")
+    return request.label_kind
 
 
 def config_of(request: FineTuneRequest, settings: Settings) -> FineTuningConfig:

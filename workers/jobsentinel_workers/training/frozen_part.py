@@ -23,12 +23,15 @@ class FrozenPart:
     Attributes:
         positions: of the rows.
         groups: of near-duplicates, one for each.
+        clusters: of rows that were set apart together, one for each: near-duplicates, or all rows
+            of one query.
         is_new: of each, whether it came since the last training, where others are replayed.
         keys: by which they are known again.
     """
 
     positions: tuple[int, ...]
     groups: list[int]
+    clusters: list[int]
     is_new: list[bool]
     keys: frozenset[str]
 
@@ -42,7 +45,12 @@ class FrozenPart:
 
 
 def freeze(
-    texts: Sequence[str], name: str, judged_before: frozenset[str], new: int | None
+    texts: Sequence[str],
+    name: str,
+    judged_before: frozenset[str],
+    new: int | None,
+    *,
+    queries: Sequence[str] | None = None,
 ) -> tuple[tuple[int, ...], FrozenPart]:
     """Return the positions of the rows that train, and the rows that judge.
 
@@ -51,15 +59,35 @@ def freeze(
         name: of the model.
         judged_before: keys of rows that must never train.
         new: so many of the first rows are new; None where nothing is replayed.
+        queries: of the rows, where all rows of a query judge or none does: what a ranking is worth
+            shows at queries that were not learnt.
     """
-    groups = near_duplicate_groups(texts)
-    split = split_frozen(texts, groups, FROZEN_SHARE, name, judged_before=judged_before)
+    groups = _near_duplicates(texts)
+    units, clusters = texts, groups
+    if queries is not None:
+        units, clusters = queries, _near_duplicates(queries)
+        groups = _pairs_of(clusters, groups)
+    split = split_frozen(units, clusters, FROZEN_SHARE, name, judged_before=judged_before)
     return split.training, FrozenPart(
         split.frozen,
         [groups[n] for n in split.frozen],
+        [clusters[n] for n in split.frozen],
         [new is not None and n < new for n in split.frozen],
         split.keys,
     )
+
+
+def _near_duplicates(texts: Sequence[str]) -> list[int]:
+    """Return a group for each text; of those that come often, such as a query, one is looked at."""
+    different = list(dict.fromkeys(texts))
+    group_of = dict(zip(different, near_duplicate_groups(different), strict=True))
+    return [group_of[text] for text in texts]
+
+
+def _pairs_of(one: Sequence[int], other: Sequence[int]) -> list[int]:
+    """Return a number for each position, the same where both groups are."""
+    numbers: dict[tuple[int, int], int] = {}
+    return [numbers.setdefault(pair, len(numbers)) for pair in zip(one, other, strict=True)]
 
 
 def today() -> str:

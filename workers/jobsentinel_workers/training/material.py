@@ -93,16 +93,21 @@ class Source:
             return save_snapshot(connection, found)
 
     def _replayed(self, taken: StoredDataset) -> Rows:
-        new = {row["text"] for row in taken.rows}
+        new = {_known_by(row) for row in taken.rows}
         with self.database.connect() as connection:
             every = read_labels(connection, self.kinds, task=self._task())
-        old = [row for row in map(dump, every.rows) if row["text"] not in new]
+        old = [row for row in map(dump, every.rows) if _known_by(row) not in new]
         wanted = max(REPLAY_RATIO * len(new), MIN_REPLAYED)
         chosen = np.random.default_rng(self.seed).permutation(len(old))[:wanted]
         return [old[position] for position in sorted(chosen.tolist())]
 
     def _task(self) -> Any:
         return self.task if isinstance(self.kinds, str) else None
+
+
+def _known_by(row: dict[str, Any]) -> tuple[str | None, str]:
+    """Return what a row gives an answer about: a text, or a text that a query brought."""
+    return row.get("query"), row["text"]
 
 
 def _of(dataset: StoredDataset) -> Material:

@@ -24,7 +24,6 @@ from jobsentinel_workers.multi_task import (
     MultiTaskTrainer,
     Task,
 )
-from jobsentinel_workers.multi_task.assessment.report import write_report
 from jobsentinel_workers.multi_task.assessment.table import to_table
 from jobsentinel_workers.multi_task.evaluated_training import (
     EvaluatedTraining,
@@ -88,6 +87,8 @@ class MultiTaskJob:
         )
 
         def save(folder: Path) -> None:
+            from jobsentinel_workers.multi_task.assessment.report import write_report  # matplotlib
+
             trained.model.save(folder)
             write_report(trained.evaluation, trained.judged, folder)
 

@@ -1,6 +1,7 @@
 """A cross-encoder trained by sentence-transformers' CrossEncoderTrainer over our pair network.
 
-Loss: binary cross-entropy of the logit against the score, which may lie between 0 and 1.
+Loss: binary cross-entropy of the logit against the score, which may lie between 0 and 1. Rows count
+by their weights, over the mean weight, so that the size of a step does not depend on their scale.
 """
 
 from __future__ import annotations
@@ -56,6 +57,26 @@ class PairTrainer(KeptTrainer, CrossEncoderTrainer):
         """Nothing: a card would describe the machine and ask the hub."""
 
 
+class WeightedLoss(BinaryCrossEntropyLoss):
+    """The library's loss where each row counts as much as its weight says.
+
+    A row's label is its score beside its weight, divided by the mean weight of all training rows.
+    """
+
+    def forward(
+        self,
+        inputs: list[list[str]],
+        labels: Any,  # tensors of two numbers, as the library hands on labels that are lists
+        prompt: str | None = None,
+        task: str | None = None,
+    ) -> torch.Tensor:
+        """Return the weighted mean of the batch."""
+        scores, weights = torch.stack(list(labels)).unbind(dim=1)
+        self.bce_with_logits_loss.weight = weights
+        loss: torch.Tensor = super().forward(inputs, scores, prompt, task)
+        return loss
+
+
 class RerankerRun:
     """Takes a cross-encoder through its epochs; ``parts`` then has the best one's weights."""
 
@@ -109,12 +130,14 @@ class RerankerRun:
             modules=[module], device=str(self.parts.device), activation_fn=torch.nn.Identity()
         )
         rows = self.data.train
-        columns = {"query": rows.texts[0::2], "text": rows.texts[1::2], "label": rows.numbers()}
+        weights = rows.weights()
+        labels = np.stack([rows.numbers(), weights / weights.mean()], axis=1).astype(np.float32)
+        columns = {"query": rows.texts[0::2], "text": rows.texts[1::2], "label": labels.tolist()}
         return PairTrainer(
             model=encoder,
             args=CrossEncoderTrainingArguments(**arguments),
             train_dataset=Dataset.from_dict(columns),
-            loss=BinaryCrossEntropyLoss(encoder),
+            loss=WeightedLoss(encoder),
             optimizers=optimizers_of(keeper),
         )
 
@@ -187,4 +210,7 @@ def _mean_ndcg(logits: FloatArray, rows: JobMatchingDataset) -> float | None:
 
 def _log_loss(logits: FloatArray, rows: JobMatchingDataset) -> float:
     truth = torch.from_numpy(rows.numbers().astype(np.float32))
-    return float(functional.binary_cross_entropy_with_logits(torch.from_numpy(logits), truth))
+    losses = functional.binary_cross_entropy_with_logits(
+        torch.from_numpy(logits), truth, reduction="none"
+    )
+    return float(np.average(losses.numpy(), weights=rows.weights()))

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtr, ndtri, stdtrit
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.multi_task.assessment.catalogue import METRICS
@@ -179,8 +179,8 @@ def _difference(
 
 
 def percentiles(draws: FloatArray, trials: int) -> tuple[float, float]:
-    quantile = stats.t.ppf((1 - CONFIDENCE) / 2, trials - 1) * np.sqrt(trials / (trials - 1))
-    tail = float(stats.norm.cdf(quantile))
+    quantile = stdtrit(trials - 1, (1 - CONFIDENCE) / 2) * np.sqrt(trials / (trials - 1))
+    tail = float(ndtr(quantile))
     low, high = np.nanquantile(draws, [tail, 1 - tail])
     return float(low), float(high)
 
@@ -195,7 +195,7 @@ def _trials(found: Resampled) -> int:
 
 def wilson(share: float, trials: int) -> tuple[float, float]:
     """Return the 95 % interval of a share that was seen in so many trials."""
-    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    z = float(ndtri(0.5 + CONFIDENCE / 2))
     spread = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     centre = share + z**2 / (2 * trials)
     low, high = ((centre + sign * spread) / (1 + z**2 / trials) for sign in (-1, 1))

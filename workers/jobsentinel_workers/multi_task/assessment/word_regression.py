@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.multi_task.assessment.judged import FloatArray
@@ -30,6 +29,9 @@ from jobsentinel_workers.multi_task.calibration import (
     to_probability,
 )
 from jobsentinel_workers.multi_task.tasks import Task, TaskType
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 Rows = npt.NDArray[np.intp]
 
@@ -82,6 +84,8 @@ def fit_words(
 
 
 def _count_words(texts: Sequence[str]) -> tuple[TfidfVectorizer, Any]:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # slow to import
+
     vectorizer = TfidfVectorizer(
         ngram_range=(1, 2),
         sublinear_tf=True,

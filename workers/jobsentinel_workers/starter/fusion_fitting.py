@@ -1,37 +1,31 @@
-"""Judges the reranker, and finds the weights that join its score to the bi-encoder's.
+"""Finds the weights that join the cross-encoder's score to those of the first stage.
 
-The weights come from O*NET occupations held out of training. The vacancy titles with their ESCO
-occupations only measure: nothing is fitted on them.
+They come from queries held out of training: names and duties of O*NET's occupations, names of
+ESCO's, and titles of real postings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from jobsentinel.contract.text import compose_posting_text, normalise
-from jobsentinel_workers.encoders import SequenceModel, run_directly
+from jobsentinel_workers.encoders import FloatArray, Runner, SequenceModel, run_directly
 from jobsentinel_workers.reranking import Fusion, PairModel
 from jobsentinel_workers.reranking.fusion import shares_of_best
 from jobsentinel_workers.reranking.lexical import bm25
 from jobsentinel_workers.reranking.lexical_segments import Part, build_segment
-from jobsentinel_workers.reranking.query_resampling import paired_p_values
 from jobsentinel_workers.reranking.rank_fusion import reciprocal_rank_fusion
-from jobsentinel_workers.reranking.ranking_measures import (
-    RankedGrades,
-    ndcg_at,
-    reciprocal_rank_at,
-)
-from jobsentinel_workers.starter.open_data import Occupation, PostingRow, read_csv, read_esco
-from jobsentinel_workers.starter.ranking_data import sample_document, sample_query
+from jobsentinel_workers.starter.open_data import Occupation, PostingRow
+from jobsentinel_workers.starter.posting_groups import described
+from jobsentinel_workers.starter.ranking_data import plain_document, sample_document, sample_query
 
 TOP_K = 30
 MAX_QUERIES = 100
+QUERIES_AN_OCCUPATION = 2
 Array = npt.NDArray[np.float64]
 
 
@@ -44,42 +38,52 @@ class JudgedLists:
         cosines: (queries, k) cosines of the bi-encoder.
         lexical: (queries, k) BM25 scores as shares of the best one's.
         grades: (queries, k) relevance in 0..1.
-        ideals: for each query all grades there are, also of documents that were not retrieved.
     """
 
     pairs: list[list[tuple[str, str]]]
     cosines: Array
     lexical: Array
     grades: Array
-    ideals: list[list[float]]
 
 
 Grade = Callable[[int, int], float]
 """From positions of a query and of a document to relevance."""
 
 
+@dataclass(frozen=True, slots=True)
+class Encoders:
+    """How documents are embedded, how queries, and by whom."""
+
+    documents: SequenceModel
+    queries: SequenceModel
+    runner: Runner = run_directly
+
+    def embed_documents(self, texts: Sequence[str]) -> FloatArray:
+        """Return (n, d) embeddings."""
+        return self.runner(self.documents, texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """Return (n, d) embeddings, to be compared with those of documents."""
+        return run_directly(self.queries, texts)
+
+
 def retrieve(
     queries: Sequence[str],
     documents: Sequence[str],
     grade: Grade,
-    encoder: SequenceModel,
+    encoders: Encoders,
     top_k: int = TOP_K,
 ) -> JudgedLists:
     """Return the ``top_k`` documents of retrieval for each query, with their grades."""
-    similarity = run_directly(encoder, queries) @ run_directly(encoder, documents).T
+    similarity = encoders.embed_queries(queries) @ encoders.embed_documents(documents).T
     words = [Part.of(build_segment(documents))]
     lexical = np.stack([bm25(query, words)[0] for query in queries])
     order = np.array([_fused(*row, top_k) for row in zip(similarity, lexical, strict=True)])
-    everything = range(len(documents))
     return JudgedLists(
         pairs=[[(q, documents[n]) for n in row] for q, row in zip(queries, order, strict=True)],
         cosines=np.take_along_axis(similarity, order, axis=1).astype(np.float64),
         lexical=shares_of_best(np.take_along_axis(lexical, order, axis=1)),
         grades=np.array([[grade(q, int(n)) for n in row] for q, row in enumerate(order)]),
-        ideals=[
-            sorted((grade(q, n) for n in everything), reverse=True)[:10]
-            for q in range(len(queries))
-        ],
     )
 
 
@@ -93,45 +97,50 @@ def _fused(cosines: Array, lexical: Array, top_k: int) -> list[int]:
 def held_out_occupation_lists(
     unseen: Sequence[Occupation],
     all_occupations: Sequence[Occupation],
-    encoder: SequenceModel,
+    encoders: Encoders,
     seed: int,
 ) -> JudgedLists:
     """Return lists for queries of unseen occupations over documents of all of them."""
     rng = np.random.default_rng(seed)
-    asked = [occupation for occupation in unseen for _ in range(2)]
-    queries = [sample_query(occupation, rng) for occupation in asked]
+    asked = [occupation for occupation in unseen for _ in range(QUERIES_AN_OCCUPATION)]
+    queries = [sample_query(occupation, rng).text for occupation in asked]
     documents = [sample_document(occupation, rng) for occupation in all_occupations]
 
     def grade(query: int, document: int) -> float:
         mine, theirs = asked[query], all_occupations[document]
         return 1.0 if mine.code == theirs.code else mine.related.get(theirs.code, 0.0)
 
-    return retrieve(queries, documents, grade, encoder)
+    return retrieve(queries, documents, grade, encoders)
 
 
-def vacancy_lists(data: Path, encoder: SequenceModel, count: int, seed: int) -> JudgedLists:
-    """Return lists for real vacancy titles over all ESCO occupations: measuring only."""
-    occupations = [occupation for occupation, _ in read_esco(data)]
-    rows = read_csv(data / "vacancy_titles_to_esco.csv.gz")
-    picked = np.random.default_rng(seed).permutation(len(rows))[:count]
-    queries = [normalise(rows[n]["vacancy_title"]) for n in picked]
-    wanted = [rows[n]["esco_uri"] for n in picked]
-    documents = [
-        compose_posting_text(title=o.title, description=o.description) for o in occupations
-    ]
-    return retrieve(
-        queries, documents, lambda q, d: float(occupations[d].code == wanted[q]), encoder
-    )
+def held_out_register_lists(
+    unseen: Sequence[Occupation],
+    all_occupations: Sequence[Occupation],
+    encoders: Encoders,
+    seed: int,
+) -> JudgedLists:
+    """Return lists for names of unseen occupations of a register over all of its entries."""
+    rng = np.random.default_rng(seed)
+    asked = [occupation for occupation in unseen for _ in range(QUERIES_AN_OCCUPATION)]
+    queries = [sample_query(occupation, rng) for occupation in asked]
+    names = [{name.lower() for name in occupation.names} for occupation in all_occupations]
+    documents = [plain_document(o) for o in all_occupations]
+
+    def grade(query: int, document: int) -> float:
+        same = all_occupations[document].code == asked[query].code
+        return float(same or queries[query].name.lower() in names[document])
+
+    return retrieve([query.text for query in queries], documents, grade, encoders)
 
 
-def posting_lists(rows: Sequence[PostingRow], encoder: SequenceModel) -> JudgedLists:
+def posting_lists(rows: Sequence[PostingRow], encoders: Encoders) -> JudgedLists:
     """Return lists for the titles of unseen real postings over their descriptions."""
-    described = [row for row in rows if len(row.description) > 200][:MAX_QUERIES]
+    told = described(rows)[:MAX_QUERIES]
     return retrieve(
-        [row.title for row in described],
-        [row.description for row in described],
-        lambda q, d: float(described[q].title == described[d].title),
-        encoder,
+        [row.title for row in told],
+        [row.description for row in told],
+        lambda q, d: float(told[q].title == told[d].title),
+        encoders,
     )
 
 
@@ -183,29 +192,3 @@ def _log_softmax(values: Array) -> Array:
     shifted = values - values.max(axis=1, keepdims=True)
     logs: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return logs
-
-
-def compare(lists: JudgedLists, logits: Array, fusion: Fusion) -> dict[str, float]:
-    """Return nDCG@10 and MRR@10 of retrieval, of the cross-encoder alone, and of all together."""
-    stages = {
-        "bi_encoder": lists.cosines,
-        "hybrid": -np.tile(np.arange(lists.cosines.shape[1], dtype=np.float64), (len(logits), 1)),
-        "cross_encoder": logits,
-        "all": fusion.score(lists.cosines, logits, lists.lexical),
-    }
-    metrics: dict[str, float] = {"queries": float(len(lists.pairs))}
-    by_query: dict[str, Array] = {}
-    for stage, scores in stages.items():
-        ranked = np.take_along_axis(
-            lists.grades, np.argsort(-scores, axis=1, kind="stable"), axis=1
-        ).tolist()
-        found = [
-            RankedGrades(grades, ideal, relevant_from=1.0)
-            for grades, ideal in zip(ranked, lists.ideals, strict=True)
-        ]
-        by_query[stage] = np.array([ndcg_at(each) for each in found])
-        metrics[f"ndcg_at_10_{stage}"] = float(by_query[stage].mean())
-        metrics[f"mrr_at_10_{stage}"] = float(np.mean([reciprocal_rank_at(e) for e in found]))
-    difference = by_query["all"] - by_query["hybrid"]
-    metrics["p_value_all_against_hybrid"] = float(paired_p_values(difference[:, None])[0])
-    return metrics
