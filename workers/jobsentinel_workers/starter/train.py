@@ -3,7 +3,8 @@
     python -m jobsentinel_workers.starter.train --data DIR --out DIR [--only heads|reranker]
 
 The same data, seed and thread count give the same weights. Heads take about ten minutes on two
-cores, most of it embedding, which is kept in ``--cache``; the reranker takes about fifteen.
+cores, most of it embedding, which is kept in ``--cache``; the reranker takes about an hour on one
+core: eight minutes for its adapter for queries, half an hour for the pairs, the rest to judge it.
 """
 
 from __future__ import annotations
