@@ -43,7 +43,7 @@ eval-scoring: $(STAMP) ## evaluate the starter model on the open data; table her
 	@mkdir -p $(RESULTS)/scoring
 	@$(BIN)/python -m jobsentinel_workers.starter.evaluate --data $(DATA) --out $(RESULTS)/scoring
 
-eval-ranking: $(STAMP) ## evaluate each stage of ranking on the open data; some 10 minutes on a core
+eval-ranking: $(STAMP) ## evaluate each stage of ranking on the open data; some 20 minutes on a core
 	@mkdir -p $(RESULTS)/ranking
 	@$(BIN)/python -m jobsentinel_workers.starter.evaluate_ranking --data $(DATA) --out $(RESULTS)/ranking
 

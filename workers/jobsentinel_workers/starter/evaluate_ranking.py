@@ -31,7 +31,7 @@ from jobsentinel_workers.starter.ranking_trials import TRIALS, RankingTrial
 EVALUATION_FILE = "ranking-evaluation.json"
 QUERIES = {"vacancies": 1_000, "postings": 100, "occupations": 100}
 READ = 30
-"""Documents that the cross-encoder reads for each query: 50 would take a core half an hour."""
+"""Documents that the cross-encoder reads for each query: 100 would take a core an hour."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

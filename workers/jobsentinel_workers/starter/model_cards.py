@@ -109,8 +109,8 @@ read like postings, or are the entries of ESCO.
   of {queries.texts_a_step} texts.
 - The cross-encoder: lists of eight, in which the own occupation counts 1, related ones 0.2 to 0.5,
   others 0, six of these near misses of the first stage. Of the lists 45 % are of ESCO, 35 % of
-  O*NET, 20 % pair a real posting's title with descriptions. {settings.steps} steps of
-  {settings.groups_a_step} lists.
+  O*NET, 20 % pair a real posting's title with descriptions; one in five of the others holds bare
+  titles. {settings.steps:,} steps of {settings.groups_a_step} lists.
 - The weights of the score: by queries of O*NET, ESCO and real titles that nothing was learnt from.
 
 ## Results
