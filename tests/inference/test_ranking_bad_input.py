@@ -16,11 +16,9 @@ from jobsentinel.contract.postings import Posting
 from jobsentinel.contract.requests import RerankRequest
 from jobsentinel.contract.results import RerankResult
 from jobsentinel_workers.encoders import run_directly
-from jobsentinel_workers.inference.embeddings import embed
 from jobsentinel_workers.inference.ranking import Ranking
-from jobsentinel_workers.inference.scoring import model_text
 from jobsentinel_workers.inference.serving import ServingModels
-from jobsentinel_workers.store import Database, embeddings, posting_facts, postings
+from jobsentinel_workers.store import Database, embeddings
 from jobsentinel_workers.store.schema import embeddings as embeddings_table
 
 Rank = Callable[..., RerankResult]
@@ -48,27 +46,6 @@ def rank(database: Database, models: ServingModels) -> Rank:
         return Ranking(database, models, run_directly).rank(request)
 
     return rank
-
-
-@pytest.fixture
-def store(database: Database, models: ServingModels) -> Callable[..., list[str]]:
-    """Store postings as a worker does, and return their content hashes."""
-
-    def store(*sent: dict[str, Any]) -> list[str]:
-        parsed = [Posting.parse(posting) for posting in sent]
-        texts = [model_text(posting) for posting in parsed]
-        embedded = embed(database, models.base, texts, run_directly)
-        rows = [
-            {**posting.model_dump(), "text": text, "content_hash": key}
-            for posting, text, key in zip(parsed, texts, embedded.hashes, strict=True)
-        ]
-        with database.begin() as connection:
-            embedded.save(connection)
-            postings.upsert(connection, rows)
-            posting_facts.describe(connection, rows)
-        return embedded.hashes
-
-    return store
 
 
 def overwrite(database: Database, content_hash: str, vector: list[float]) -> None:

@@ -16,7 +16,12 @@ from jobsentinel.cli.waiting import timeout_option, wait_for, waiting_note
 from jobsentinel.contract import limits
 from jobsentinel.contract.base import dump
 from jobsentinel.contract.postings import LabelledSample
-from jobsentinel.contract.query_strategies import BUILT_IN, installed_strategies, strategy_names
+from jobsentinel.contract.query_strategies import (
+    BUILT_IN,
+    installed_strategies,
+    is_strategy,
+    strategy_names,
+)
 from jobsentinel.contract.requests import SelectTask
 
 
@@ -39,7 +44,7 @@ class StrategyName(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return ``value``, or refuse it and name the strategies there are."""
-        if value not in BUILT_IN and value not in strategy_names():
+        if not is_strategy(value):
             self.fail(f"{value!r} is none of {', '.join(strategy_names())}", param, ctx)
         return str(value)
 

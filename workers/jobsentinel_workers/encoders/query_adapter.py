@@ -51,7 +51,7 @@ class QueryAdapter:
         return (
             isinstance(encoder, TextEncoder)
             and encoder.backbone.sha256 == self.encoder_sha256
-            and encoder.model_id == encoder.plain().model_id
+            and encoder.model_id == encoder.text_model_id
             and encoder.revision == self.encoder_sha256[:12]
         )
 

@@ -19,12 +19,15 @@ from jobsentinel_workers.encoders.adapters import add_adapters, fill_adapters
 from jobsentinel_workers.fine_tuning.storage import read_tensors
 from jobsentinel_workers.reranking import Fusion, PairLimits
 from jobsentinel_workers.reranking.cross_encoder import (
+    ADAPTER,
     CONFIG_FILE,
     FORMAT,
     FORMAT_VERSION,
+    HEAD,
     WEIGHTS_FILE,
     read_query_adapter,
     save_reranker,
+    tensors_under,
 )
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 
@@ -129,8 +132,5 @@ def _continued(folder: Path, described: dict[str, Any]) -> RerankerParts:
 @torch.no_grad()
 def _fill(network: PairNetwork, tensors: dict[str, torch.Tensor]) -> None:
     """Put head and adapters; a layer that the folder has no adapter for keeps a new, empty one."""
-    head = {name: t for name, t in tensors.items() if name.startswith("head.")}
-    network.head.load_state_dict({n.removeprefix("head."): t for n, t in head.items()})
-    adapters = {name: t for name, t in tensors.items() if name.startswith("adapter.")}
-    state = {name.removeprefix("adapter."): tensor for name, tensor in adapters.items()}
-    fill_adapters(network.transformer, state)
+    network.head.load_state_dict(tensors_under(tensors, HEAD))
+    fill_adapters(network.transformer, tensors_under(tensors, ADAPTER))

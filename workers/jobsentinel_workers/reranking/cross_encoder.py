@@ -41,7 +41,7 @@ from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 
 FORMAT, FORMAT_VERSION = "jobsentinel-reranker", 1
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-QUERY = "query."
+ADAPTER, HEAD, QUERY = "adapter.", "head.", "query."
 Tensors = dict[str, torch.Tensor]
 
 
@@ -130,9 +130,9 @@ def save_reranker(
     """Write adapters, head and configuration into ``directory``; ``adapter``: rank and alpha."""
     directory.mkdir(parents=True, exist_ok=True)
     adapters = adapter_state(network.transformer)
-    tensors = {f"adapter.{name}": tensor.contiguous() for name, tensor in adapters.items()}
+    tensors = {f"{ADAPTER}{name}": tensor.contiguous() for name, tensor in adapters.items()}
     tensors |= {
-        f"head.{name}": tensor.detach() for name, tensor in network.head.state_dict().items()
+        f"{HEAD}{name}": tensor.detach() for name, tensor in network.head.state_dict().items()
     }
     if query_adapter is not None:
         tensors |= {f"{QUERY}{n}": t.clone() for n, t in query_adapter.tensors.items()}
@@ -159,12 +159,17 @@ def _describe(adapter: QueryAdapter | None) -> dict[str, Any] | None:
     return {name: getattr(adapter, name) for name in told}
 
 
+def tensors_under(tensors: Tensors, prefix: str) -> Tensors:
+    """Return those of ``tensors`` whose name begins with ``prefix``, by the rest of the name."""
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
 def read_query_adapter(config: dict[str, Any], tensors: Tensors) -> QueryAdapter | None:
     """Return the adapter for queries that a reranker's files hold, if they hold one."""
     described = config.get("query_adapter")
     if described is None:
         return None
-    return QueryAdapter(**described, tensors=_part(tensors, QUERY))
+    return QueryAdapter(**described, tensors=tensors_under(tensors, QUERY))
 
 
 def write_config(directory: Path, settings: dict[str, Any]) -> None:
@@ -221,15 +226,11 @@ def _build(
 ) -> PairNetwork:
     network = PairNetwork(backbone.network, backbone.hidden_size)
     try:
-        fold_adapters(backbone.network, _part(tensors, "adapter."), **config["adapter"])
-        network.head.load_state_dict(_part(tensors, "head."))
+        fold_adapters(backbone.network, tensors_under(tensors, ADAPTER), **config["adapter"])
+        network.head.load_state_dict(tensors_under(tensors, HEAD))
     except (AttributeError, KeyError, RuntimeError) as error:
         raise ModelUnavailable(f"the weights in {folder} do not fit: {error}") from error
     return network.requires_grad_(False)
-
-
-def _part(tensors: Tensors, prefix: str) -> Tensors:
-    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
 
 
 def _starter_folder() -> Path:

@@ -111,14 +111,13 @@ def build_reranker(
     fit_weights(data, out, encoders, settings.seed, log)
 
 
-def fit_weights(data: RankingData, out: Path, encoders: Encoders, seed: int, log: Log) -> Fusion:
+def fit_weights(data: RankingData, out: Path, encoders: Encoders, seed: int, log: Log) -> None:
     """Fit the weights of the score on what was not learnt from, and write them into ``out``."""
     model = CrossEncoderReranker.load(out, precision="fp32").model
     lists = lists_to_fit(data, encoders, seed)
     fusion = fit_fusion(lists, [score_lists(each, model) for each in lists])
     update_fusion(out, fusion)
     log(f"fusion {fusion}")
-    return fusion
 
 
 def lists_to_fit(data: RankingData, encoders: Encoders, seed: int) -> list[JudgedLists]:

@@ -14,18 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from jobsentinel_workers.encoders import (
-    Backbone,
-    QueryAdapter,
-    TextEncoder,
-    pad_batch,
-)
+from jobsentinel_workers.encoders import Backbone, QueryAdapter, TextEncoder
 from jobsentinel_workers.encoders.adapters import adapter_state, add_adapters
 from jobsentinel_workers.starter.query_sources import Choice, Drawn, QuerySource
-from jobsentinel_workers.starter.step_report import StepReport
+from jobsentinel_workers.starter.training_steps import run_by_length, take_steps
 
 PARTS_OF_A_STEP = 6
-"""Texts of like length run together, which saves most of the padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +60,18 @@ def train_query_adapter(
     trained = [weight for weight in backbone.network.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _rate_of(settings))
-    report = StepReport(settings.steps, log)
-    for _ in range(settings.steps):
-        loss = _loss(encoder, _draw(sources, settings.texts_a_step, rng), settings.temperature)
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        report.add(float(loss.detach()))
+
+    def draw_loss() -> torch.Tensor:
+        return _loss(encoder, _draw(sources, settings.texts_a_step, rng), settings.temperature)
+
+    take_steps(
+        settings.steps,
+        draw_loss,
+        weights=trained,
+        optimiser=optimiser,
+        schedule=schedule,
+        log=log,
+    )
     state = {name: tensor.clone() for name, tensor in adapter_state(backbone.network).items()}
     return QueryAdapter(backbone.sha256, settings.rank, settings.alpha, state)
 
@@ -113,12 +110,4 @@ def _choice_loss(queries: torch.Tensor, choice: Choice, temperature: float) -> t
 def _embed(encoder: TextEncoder, texts: Sequence[str]) -> torch.Tensor:
     """Return (n, d) embeddings of length 1, open to gradients."""
     encoded = encoder.prepare(texts)
-    order = np.argsort([len(text) for text in encoded], kind="stable")
-    parts = np.array_split(order, PARTS_OF_A_STEP)
-    embedded = [
-        encoder.embed(pad_batch([encoded[n] for n in part], pad_id=encoder.backbone.pad_id))
-        for part in parts
-        if len(part)
-    ]
-    back = np.argsort(order, kind="stable")
-    return torch.cat(embedded)[torch.from_numpy(back)]
+    return run_by_length(encoded, PARTS_OF_A_STEP, encoder.embed, encoder.backbone.pad_id)

@@ -6,7 +6,7 @@ Cao et al. 2007), plus a small binary term that keeps single logits meaningful.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,17 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from jobsentinel_workers.encoders import (
-    Backbone,
-    EncodedText,
-    PaddedBatch,
-    ThreadTokenizer,
-    pad_batch,
-)
+from jobsentinel_workers.encoders import Backbone, ThreadTokenizer
 from jobsentinel_workers.encoders.adapters import add_adapters, fill_adapters
 from jobsentinel_workers.reranking.pair_scoring import PairNetwork
 from jobsentinel_workers.starter.ranking_data import Draw, RankingGroup
-from jobsentinel_workers.starter.step_report import StepReport
+from jobsentinel_workers.starter.training_steps import run_by_length, take_steps
+
+PARTS_OF_A_STEP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,38 +65,31 @@ def train_adapter(
     optimiser, schedule = _optimiser(network, settings)
     # Dropout stays off: a few epochs over many distinct texts do not overfit 0.7 M numbers.
     network.eval()
-    report = StepReport(settings.steps, log)
-    for _ in range(settings.steps):
-        loss = _step(network, tokenizer, draw(settings.groups_a_step, rng), settings)
-        nn.utils.clip_grad_norm_(_trainable(network), 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        report.add(loss)
+
+    def draw_loss() -> torch.Tensor:
+        return _loss(network, tokenizer, draw(settings.groups_a_step, rng), settings)
+
+    take_steps(
+        settings.steps,
+        draw_loss,
+        weights=_trainable(network),
+        optimiser=optimiser,
+        schedule=schedule,
+        log=log,
+    )
     return network
 
 
-def _step(
+def _loss(
     network: PairNetwork,
     tokenizer: ThreadTokenizer,
     groups: Sequence[RankingGroup],
     settings: RerankerSettings,
-) -> float:
+) -> torch.Tensor:
     pairs = [(group.query, document) for group in groups for document in group.documents]
-    encoded = tokenizer.encode(pairs)
     grades = torch.tensor([grade for group in groups for grade in group.grades])
-    order = np.argsort([len(text) for text in encoded], kind="stable")
-    halves = np.array_split(order, 2)
-    # Short and long pairs run apart, which saves a third of the padding.
-    logits = torch.cat([network(_pad(encoded, half)) for half in halves])
-    logits = logits[torch.from_numpy(np.argsort(np.concatenate(halves), kind="stable"))]
-    loss = ranking_loss(logits.view(len(groups), -1), grades.view(len(groups), -1), settings)
-    torch.autograd.backward(loss)
-    return float(loss.detach())
-
-
-def _pad(encoded: Sequence[EncodedText], rows: Iterable[int]) -> PaddedBatch:
-    return pad_batch([encoded[row] for row in rows])
+    logits = run_by_length(tokenizer.encode(pairs), PARTS_OF_A_STEP, network)
+    return ranking_loss(logits.view(len(groups), -1), grades.view(len(groups), -1), settings)
 
 
 def ranking_loss(
