@@ -21,6 +21,8 @@ MAX_CHUNK_BYTES: Final = 4 * 1024 * 1024
 MAX_CANDIDATES: Final = 1_000
 MAX_SAMPLES: Final = 10_000
 MAX_LABELS_A_MESSAGE: Final = 1_000
+MAX_SECONDS_SPENT: Final = 86_400.0
+"""On one label; somebody who took longer had left."""
 MAX_TRAINING_ROWS: Final = 50_000
 MIN_TRAINING_ROWS: Final = 8
 MAX_MODELS_A_REQUEST: Final = 8

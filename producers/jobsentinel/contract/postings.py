@@ -104,6 +104,14 @@ class Label(Message):
     """Of relevance: what somebody did with the posting; None is a judgement."""
     shown_rank: Annotated[int, Field(ge=1, le=MAX_SHOWN_RANK)] | None = None
     """Of relevance: the place at which the posting was shown, from 1."""
+    seconds_spent: Annotated[float, Field(ge=0.0, le=limits.MAX_SECONDS_SPENT)] | None = None
+    """The time that the answer took."""
+    strategy: ShortText | None = None
+    """What chose the posting for labelling, as are the next two."""
+    chosen_by: ShortText | None = None
+    """The part of the strategy; ``random`` is the part drawn evenly."""
+    model_version: ShortText | None = None
+    """The model whose view of the posting counted, as ``name@version``."""
 
     @model_validator(mode="after")
     def _fields_fit_kind(self) -> Self:

@@ -17,6 +17,7 @@ from sqlalchemy import Column, Connection, Select, Table, func, select
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.feedback import MAX_SHOWN_RANK
+from jobsentinel.contract.limits import MAX_SECONDS_SPENT
 from jobsentinel.contract.text import normalise
 from jobsentinel_workers.store import changes
 from jobsentinel_workers.store.checks import checked_id, checked_json, checked_text, chunks
@@ -43,6 +44,10 @@ _COLUMN_ORDER: Final = (
     "query",
     "event",
     "shown_rank",
+    "seconds_spent",
+    "strategy",
+    "chosen_by",
+    "model_version",
 )
 _COLUMNS: Final = frozenset(_COLUMN_ORDER)
 
@@ -51,7 +56,8 @@ _COLUMNS: Final = frozenset(_COLUMN_ORDER)
 class Label:
     """What an annotator said about a posting: a category, a salary, scam or not, and so on.
 
-    ``value`` is None where an ``event`` says it all.
+    ``value`` is None where an ``event`` says it all. The last four tell how the label came about:
+    how long it took, what had chosen the posting, and by which model's view.
     """
 
     posting_id: str
@@ -64,6 +70,10 @@ class Label:
     query: str | None = None
     event: str | None = None
     shown_rank: int | None = None
+    seconds_spent: float | None = None
+    strategy: str | None = None
+    chosen_by: str | None = None
+    model_version: str | None = None
     change_seq: int = 0
 
     @property
@@ -131,7 +141,8 @@ def add(
     """Add labels and return how many values in force changed.
 
     Rows hold ``posting_id, kind, value`` and, where known, ``annotator, source, created_at``; those
-    of feedback ``query`` and ``shown_rank`` too, and perhaps an ``event`` instead of the value.
+    of feedback ``query`` and ``shown_rank`` too, and perhaps an ``event`` instead of the value;
+    ``seconds_spent, strategy, chosen_by, model_version`` tell how the label came about.
     Give ``created_at`` where the label was made: without it a label counts as made now, and one
     delivered again would look newer than it is.
 
@@ -225,6 +236,10 @@ def _checked(position: int, row: Mapping[str, Any], job_id: str | None) -> Label
         query=_optional(checked_text, f"{where}.query", row.get("query")),
         event=_optional(checked_id, f"{where}.event", row.get("event")),
         shown_rank=_optional(_checked_rank, f"{where}.shown_rank", row.get("shown_rank")),
+        seconds_spent=_optional(_checked_s, f"{where}.seconds_spent", row.get("seconds_spent")),
+        strategy=_optional(checked_text, f"{where}.strategy", row.get("strategy")),
+        chosen_by=_optional(checked_text, f"{where}.chosen_by", row.get("chosen_by")),
+        model_version=_optional(checked_text, f"{where}.model_version", row.get("model_version")),
     )
 
 
@@ -236,6 +251,14 @@ def _checked_rank(field: str, value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SHOWN_RANK:
         raise InvalidInput(field, f"must be a whole number from 1 to {MAX_SHOWN_RANK:,}")
     return value
+
+
+def _checked_s(field: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput(field, "must be a number of seconds")
+    if not 0 <= value <= MAX_SECONDS_SPENT:
+        raise InvalidInput(field, f"must be 0 to {MAX_SECONDS_SPENT:,.0f} seconds")
+    return float(value)
 
 
 def _judgement(connection: Connection, posting_ids: Iterable[str]) -> _Judgement:

@@ -27,7 +27,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 """The newest migration; a store at this revision is opened without loading Alembic."""
 
 
@@ -159,6 +159,10 @@ labels = Table(
     Column("query", Text),
     Column("event", Text),
     Column("shown_rank", Integer),
+    Column("seconds_spent", Float(53)),
+    Column("strategy", Text),  # that chose the posting, as are the next two
+    Column("chosen_by", Text),
+    Column("model_version", Text),
     Index("labels_by_kind", "kind", "change_seq"),
     Index("labels_by_posting", "posting_id"),
 )
@@ -178,7 +182,47 @@ label_history = Table(
     Column("query", Text),
     Column("event", Text),
     Column("shown_rank", Integer),
+    Column("seconds_spent", Float(53)),
+    Column("strategy", Text),  # that chose the posting, as are the next two
+    Column("chosen_by", Text),
+    Column("model_version", Text),
     Index("label_history_by_posting", "posting_id"),
+)
+
+# Postings that somebody was given to label; nobody else is given them until then.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("posting_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("annotator", Text, nullable=False),
+    Column("reserved_until", Text, nullable=False),
+    Column("batch_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("chosen_by", Text, nullable=False),
+    Column("model_version", Text),
+    Column("score", Float(53), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("reservations_by_end", "reserved_until"),
+)
+
+# Circles of labelling and training: one for each kind of label that is to be learnt by itself.
+loops = Table(
+    "loops",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("trigger", JsonText, nullable=False),
+    Column("training", JsonText, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("last_label_seq", BigInteger, nullable=False),
+    Column("trained_at", Text),
+    Column("baseline", JsonText, nullable=False),
+    Column("run_id", Text),
+    Column("checked_at", Text),
+    Column("decision", JsonText, nullable=False),
+    Column("created_at", Text, nullable=False),
 )
 
 runs = Table(
