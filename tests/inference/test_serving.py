@@ -69,6 +69,44 @@ def test_a_damaged_champion_does_not_replace_the_model_that_works(
     assert models.scoring().stamp.version == serving.stamp.version
 
 
+def test_a_worker_that_starts_on_a_damaged_champion_serves_the_one_before_and_says_so(
+    models: ServingModels, starter_copy: Path
+) -> None:
+    # Given a sound version, and a damaged one in service after it
+    sound = register(models.registry, starter_copy)
+    damaged = register(models.registry, starter_copy)
+    weights = models.registry.get("multi-task", verify=False).path / "model.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+
+    # When a process starts
+    started = ServingModels(models.loading.settings)
+    serving = started.scoring()
+
+    # Then it serves what workers that were there before keep, and reports what it refused
+    assert serving.stamp.version == sound
+    refused = started.report()["multi-task"]["refused"]
+    assert (refused["version"], refused["as"]) == (damaged, "champion")
+    models.registry.rollback("multi-task")
+    assert started.scoring().stamp.version == sound
+
+
+def test_a_worker_starts_on_nothing_when_the_one_before_is_damaged_too(
+    tmp_path: Path, models: ServingModels, starter_copy: Path
+) -> None:
+    # Given two versions, and both damaged
+    settings = models.loading.settings.changed(data_dir=tmp_path)
+    registry = ServingModels(settings).registry
+    for number in (register(registry, starter_copy), register(registry, starter_copy)):
+        weights = registry.get("multi-task", number, verify=False).path / "model.safetensors"
+        weights.chmod(0o644)
+        weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+
+    # When a process starts, it says which file is wrong, and serves nothing
+    with pytest.raises(ModelCorrupted, match=r"model\.safetensors"):
+        ServingModels(settings).scoring()
+
+
 def test_a_model_that_was_never_trained_is_named(models: ServingModels) -> None:
     with pytest.raises(ModelUnavailable, match="nowhere"):
         models.fine_tuned("nowhere")

@@ -58,7 +58,7 @@ def inference_handlers(
         database,
         ledger,
         models.base,
-        load=models.load_base,
+        load=models.loading.load_base,
         runner=batcher.runner(Lane.BULK),
     )
     reencoder.start()

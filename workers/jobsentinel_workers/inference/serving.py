@@ -1,7 +1,8 @@
 """The models an inference process serves: loaded once, shared by its threads, swapped when new.
 
 A new champion is loaded and tried before it takes over. If that fails, the old one goes on serving,
-and the log and `jobsentinel status` say why: a bad promotion never takes the fleet down. While a
+in a process that starts then the one before it by the registry's word, and the log and `jobsentinel
+status` say why: a bad promotion never takes the fleet down. While a
 split is on, the scoring model has a challenger beside it; a request after the split's end drops it.
 
 There are never more than two copies of a model in memory, those included that requests in flight
@@ -12,28 +13,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from jobsentinel.contract.errors import ModelUnavailable
 from jobsentinel.contract.results import ModelStamp
 from jobsentinel.settings import Settings
-from jobsentinel_workers.encoders import Runner, SequenceModel, TextEncoder
+from jobsentinel_workers.encoders import Runner, SequenceModel
 from jobsentinel_workers.fine_tuning import FineTunedBERT
 from jobsentinel_workers.inference.copies import NoRoomYet, Retired
+from jobsentinel_workers.inference.loading import Loading
 from jobsentinel_workers.inference.refusals import Refusals
 from jobsentinel_workers.inference.scorer_stages import ScorerStage, load_stages
 from jobsentinel_workers.models_in_service import RERANKER, SCORING, open_registry
-from jobsentinel_workers.multi_task import MultiTaskBERT, job_matching_tasks
+from jobsentinel_workers.multi_task import MultiTaskBERT
 from jobsentinel_workers.registry import Arm, ModelVersion
 from jobsentinel_workers.registry.aliases import Aliases
 from jobsentinel_workers.registry.names import CHAMPION
 from jobsentinel_workers.registry.versions import BUILTIN_VERSION
 from jobsentinel_workers.reranking import CrossEncoderReranker
-from jobsentinel_workers.starter import starter_path
 from jobsentinel_workers.store.timestamps import utc_now
 
 logger = logging.getLogger(__name__)
@@ -96,18 +96,8 @@ class ServingModels:
         self._held: dict[str, InService[Any]] = {}
         self._retired = Retired()
         self._refusals = Refusals()
-        self.base = self.load_base(settings.encoder_path)
-
-    def load_base(self, path: Path | None) -> TextEncoder:
-        """Return the encoder in ``path``, or the starter model's when it is None.
-
-        Raises:
-            ModelUnavailable: it cannot be read.
-        """
-        if path is not None:
-            return TextEncoder.load(path, self._settings.precision)
-        starter = MultiTaskBERT.load(starter_path(SCORING), precision=self._settings.precision)
-        return starter.encoder.plain()
+        self.loading = Loading(settings)
+        self.base = self.loading.base
 
     def scoring(self) -> Served[MultiTaskBERT]:
         """Return the multi-task model in service: the champion, also while a split is on."""
@@ -159,7 +149,7 @@ class ServingModels:
         Raises:
             ModelUnavailable: it is damaged, of another format, or needs another base encoder.
         """
-        self._load(version)
+        self.loading.load(version)
 
     def refresh(self) -> None:
         """Take up what was promoted, also while nobody asks, and try again what was refused."""
@@ -233,15 +223,25 @@ class ServingModels:
         try:
             served = self._take(name, CHAMPION if number is None else number)
         except ModelUnavailable as error:
-            if held is None:
+            kept = self._one_before(name, aliases) if held is None else held.champion
+            if kept is None:
                 raise
-            kept = held.champion
             refused = BUILTIN_VERSION if number is None else number
             self._refusals.add(name, "champion", refused, error)
             logger.error("model.kept_old name=%s version=%d %s", name, kept.stamp.version, error)
             return kept
         self._refusals.forget(name, "champion")
         return served
+
+    def _one_before(self, name: str, aliases: Aliases) -> Served[Any] | None:
+        """Return what workers that were there before keep serving, for one that starts now."""
+        if aliases.previous is None:
+            return None
+        try:
+            return self._take(name, aliases.previous)
+        except ModelUnavailable as error:
+            logger.error("model.no_previous name=%s %s", name, error)
+            return None
 
     def _challenger(self, name: str, aliases: Aliases) -> Served[Any] | None:
         if aliases.challenger is None:
@@ -269,7 +269,7 @@ class ServingModels:
         if version.version in copies:
             return copies[version.version]
         del copies
-        model = self._load(version)
+        model = self.loading.load(version)
         logger.info("model.in_service name=%s version=%d", name, version.version)
         stamp = ModelStamp(name=name, version=version.version, precision=self.base.precision)
         return Served(model, stamp)
@@ -279,22 +279,3 @@ class ServingModels:
         held = self._held.get(name)
         left = {each.version: Served(model, each) for model, each in self._retired.alive(name)}
         return left | ({} if held is None else held.copies())
-
-    def _load(self, version: ModelVersion) -> Any:
-        loaders: dict[str, Callable[[ModelVersion], Any]] = {
-            SCORING: self._load_scoring,
-            RERANKER: self._load_reranker,
-        }
-        return loaders.get(version.name, self._load_fine_tuned)(version)
-
-    def _load_scoring(self, version: ModelVersion) -> MultiTaskBERT:
-        if version.is_builtin and self._settings.encoder_path is not None:
-            # The starter heads read MiniLM's embeddings; over another encoder none is trained yet.
-            return MultiTaskBERT(self.base, job_matching_tasks())
-        return MultiTaskBERT.load(version.path, self.base, self._settings.precision)
-
-    def _load_reranker(self, version: ModelVersion) -> CrossEncoderReranker:
-        return CrossEncoderReranker.load(version.path, precision=self._settings.precision)
-
-    def _load_fine_tuned(self, version: ModelVersion) -> FineTunedBERT:
-        return FineTunedBERT.load(version.path, encoder=self.base)
