@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 2
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench eval-scoring eval-ranking chaos clean
+.PHONY: help setup demo test check check-policies bench eval-scoring eval-ranking eval-active-learning chaos clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,11 +30,17 @@ demo: $(STAMP) ## score, rank, select and fine-tune demo postings through a real
 test: $(STAMP) ## run the tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder
 
-check: $(STAMP) ## lint, types, architecture
+check: $(STAMP) ## lint, types, architecture, manifests
 	@$(BIN)/ruff check --no-cache .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m deploy.checking
+
+check-policies: $(STAMP) ## checkov over manifests and images; installs 291 MB of its own
+	@test -x .venv-checkov/bin/checkov || { $(PYTHON) -m venv .venv-checkov && .venv-checkov/bin/pip install --quiet checkov==3.3.30; }
+	@$(BIN)/python -m deploy.checking render build/manifests
+	@.venv-checkov/bin/checkov --config-file deploy/checkov.yaml -d build/manifests -d deploy/images
 
 bench: $(STAMP) ## measure against the peers; results as JSON in benchmarks/results
 	@$(BIN)/python -m benchmarks --data $(DATA) --output $(RESULTS)
@@ -46,6 +52,10 @@ eval-scoring: $(STAMP) ## evaluate the starter model on the open data; table her
 eval-ranking: $(STAMP) ## evaluate each stage of ranking on the open data; some 20 minutes on a core
 	@mkdir -p $(RESULTS)/ranking
 	@$(BIN)/python -m jobsentinel_workers.starter.evaluate_ranking --data $(DATA) --out $(RESULTS)/ranking
+
+eval-active-learning: $(STAMP) ## replay labelling on the open data by every strategy; some 20 minutes on a core
+	@mkdir -p $(RESULTS)/active-learning
+	@$(BIN)/python -m jobsentinel_workers.replay.evaluate --data $(DATA) --out $(RESULTS)/active-learning
 
 chaos: $(STAMP) ## kill, freeze and cut everything off, beside stock Celery; some 40 minutes
 	@mkdir -p $(RESULTS)

@@ -23,6 +23,7 @@ from benchmarks import (
     reranking,
     retrieval,
     scoring,
+    scraping,
     selecting_samples,
     training,
 )
@@ -42,6 +43,7 @@ PARTS: Final[Mapping[str, Callable[[Options], Iterable[Row]]]] = {
     "index": indexing.run,
     "memory": footprint.memory,
     "users": interactive_users.run,
+    "scraping": scraping.run,
     "flood": flood.run,
     "queue": queueing.run,
     "training": training.run,

@@ -154,12 +154,16 @@ def show_ranking(
     )
 
 
-def show_selection(console: Console, selection: SelectResult, titles: Mapping[str, str]) -> None:
-    """Print the picks with their reasons."""
+def show_selection(
+    console: Console, selection: SelectResult, titles: Mapping[str, str], rows: int = 20
+) -> None:
+    """Print the first picks with their reasons."""
     table = Table("pick", "posting", "reason", box=None)
-    for place, pick in enumerate(selection.picks, start=1):
+    for place, pick in enumerate(selection.picks[:rows], start=1):
         table.add_row(str(place), titles.get(pick.id, pick.id)[:34], pick.reason)
     console.print(table)
+    if len(selection.picks) > rows:
+        console.print(f"and {len(selection.picks) - rows} more")
 
 
 def show_training(console: Console, trained: TrainResult) -> None:
@@ -177,14 +181,23 @@ def show_held_out(
     model: str,
     scored: Sequence[PostingScore],
     held_out: Sequence[Mapping[str, Any]],
-) -> None:
-    """Print how the new model does on rows it has not seen."""
+) -> int:
+    """Print how the new model does on rows it has not seen; return how many it gets right."""
     answers = [score.custom[model] for score in scored]
     right = sum(answer.label == row["label"] for answer, row in zip(answers, held_out, strict=True))
     stamp = answers[0].model
     console.print(
         f"on {len(held_out)} rows it has never seen, {model} version {stamp.version} "
         f"is right {right} times ({right / len(held_out):.0%})"
+    )
+    return right
+
+
+def show_circle(console: Console, before: int, after: int, of: int) -> None:
+    """Print what the circle has brought."""
+    console.print(
+        f"\n[bold]The circle, once round:[/] {before} of {of} held-out texts were right before "
+        f"({before / of:.0%}), {after} are now ({after / of:.0%})"
     )
 
 

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import report
+from circle import SOURCE, Circle
 from rich.console import Console
 
 from jobsentinel import JobSentinelError, Producer, Settings
 from jobsentinel_workers.fleet import Fleet
 
 HERE = Path(__file__).resolve().parent
+ELSEWHERE = f"source is unknown or source != '{SOURCE}'"
 DATA_DIR = Path(os.environ.get("JOBSENTINEL_DEMO_DIR") or HERE.parents[1] / ".demo-data")
-MODEL = "remote-policy"
 
 console = Console(highlight=False)
 
@@ -61,7 +62,8 @@ def rank(producer: Producer, postings: list[dict[str, Any]]) -> None:
     titles = {posting["id"]: posting.get("title", "") for posting in postings}
     judged = read_jsonl("relevance.jsonl")
     for path in sorted((HERE / "resumes").glob("*.txt")):
-        ranking = producer.rerank(path.read_text("utf-8")).result(timeout_s=120)
+        asked = path.read_text("utf-8")
+        ranking = producer.rerank(asked, where=ELSEWHERE).result(timeout_s=120)
         relevance = {row["id"]: row["relevance"] for row in judged if row["resume"] == path.stem}
         report.show_ranking(console, path.stem, ranking, titles, relevance)
 
@@ -71,19 +73,6 @@ def select(producer: Producer, postings: list[dict[str, Any]]) -> None:
     titles = {posting["id"]: posting.get("title", "") for posting in postings}
     selection = producer.select(postings, strategy="hybrid", num_samples=8).result(timeout_s=120)
     report.show_selection(console, selection, titles)
-
-
-def fine_tune(producer: Producer) -> None:
-    """Train a classifier, then use the new version without a restart."""
-    rows = read_jsonl("labels_remote_policy.jsonl")
-    # Of so few rows some 25 judge; by default the gate asks for a hundred.
-    job = producer.fine_tune(MODEL, rows, method="head", seed=7, gate={"min_rows": 20})
-    trained = report.wait_with_progress(console, job, f"training on {len(rows)} rows")
-    report.show_training(console, trained)
-    held_out = read_jsonl("labels_remote_policy_test.jsonl")
-    snippets = [{"id": str(n), "description": row["text"]} for n, row in enumerate(held_out)]
-    scored = producer.score(snippets, models=[MODEL]).result(timeout_s=120)
-    report.show_held_out(console, MODEL, scored, held_out)
 
 
 def main() -> int:
@@ -107,8 +96,14 @@ def main() -> int:
                 rank(producer, postings)
             with step("4  Select the postings whose labels would teach most"):
                 select(producer, postings)
-            with step("5  Fine-tune a classifier; if it passes the gate, it serves at once"):
-                fine_tune(producer)
+            rows = read_jsonl("labels_remote_policy.jsonl")
+            held_out = read_jsonl("labels_remote_policy_test.jsonl")
+            circle = Circle(console, producer, settings, rows, held_out)
+            with step("5  Fine-tune a classifier on a few labels, and let the gate judge it"):
+                before = circle.first_version()
+            with step("6  Close the circle: select, label, train, judge, serve, by itself"):
+                after = circle.turn()
+    report.show_circle(console, before, after, len(held_out))
     report.show_end(console, settings)
     return 0
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         SelectResult,
         TrainResult,
     )
+    from jobsentinel.contract.stored_scores import StoredScore
     from jobsentinel.contract.training_rows import (
         ClassificationRow,
         MultiTaskRow,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from jobsentinel.handles import JobHandle
     from jobsentinel.producer import Producer
     from jobsentinel.settings import Settings
+    from jobsentinel.sources.reading import read_postings
     from jobsentinel.streams import JobStream
 
 _HOMES = {
@@ -79,6 +81,7 @@ _HOMES = {
         "SelectResult",
         "TrainResult",
     ),
+    "contract.stored_scores": ("StoredScore",),
     "contract.training_rows": (
         "ClassificationRow",
         "MultiTaskRow",
@@ -90,6 +93,7 @@ _HOMES = {
     "handles": ("JobHandle",),
     "producer": ("Producer",),
     "settings": ("Settings",),
+    "sources.reading": ("read_postings",),
     "streams": ("JobStream",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -131,7 +135,9 @@ __all__ = [
     "SelectResult",
     "Settings",
     "SimilarityRow",
+    "StoredScore",
     "TrainResult",
+    "read_postings",
 ]
 
 

@@ -31,6 +31,24 @@ def numbered_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             return
 
 
+def filled_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """As `numbered_lines`, without blank ones, and going on behind one that is too long."""
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(line) > MAX_LINE_BYTES:
+            _skip_rest(stream, line)
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        if line.strip():
+            yield number, line
+
+
+def _skip_rest(stream: IO[bytes], piece: bytes) -> None:
+    while piece and not piece.endswith(b"\n"):
+        piece = stream.readline(MAX_LINE_BYTES)
+
+
 def decoded_text(line: bytes) -> str:
     """Return a line as text.
 

@@ -38,21 +38,22 @@ def check_columns(columns: Sequence[str], kind: type[Message], name: str) -> Non
         raise InvalidInput(f"{name}: {repeated[1]}", "is the name of two columns")
     for field, about in kind.model_fields.items():
         if about.is_required() and field not in given:
-            raise InvalidInput(f"{name}: {field}", _missing(field, given))
+            raise InvalidInput(f"{name}: {field}", missing_among(field, given))
     for column in given:
         if column not in kind.model_fields:
             known = list(kind.model_fields)
-            problem = f"is not a column of such a dataset{_nearest(column, known)}"
+            problem = f"is not a column of such a dataset{nearest(column, known)}"
             raise InvalidInput(f"{name}: {column or 'a column'}", problem)
 
 
-def _missing(field: str, columns: Sequence[str]) -> str:
-    nearest = _nearest(field, columns)
+def missing_among(field: str, columns: Sequence[str]) -> str:
+    """Say of a field that it is missing, among which columns, and which of them is nearest."""
     listed = ", ".join(repr(column[:40]) for column in columns[:10])
-    return f"is missing among the columns {listed}{nearest}"
+    return f"is missing among the columns {listed}{nearest(field, columns)}"
 
 
-def _nearest(name: str, among: Sequence[str]) -> str:
+def nearest(name: str, among: Sequence[str]) -> str:
+    """Return the end of a message that names what is most like ``name``; empty if nothing is."""
     by_fold = {each.strip().casefold(): each for each in among}
     found = difflib.get_close_matches(name.strip().casefold(), by_fold, n=1)
     return f"; the nearest is {by_fold[found[0]]!r}" if found else ""

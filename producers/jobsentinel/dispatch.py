@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.postings import Posting
 from jobsentinel.contract.tasks import INTERACTIVE, TASKS
+from jobsentinel.deduplication import Deduplicator
 from jobsentinel.handles import JobHandle
-from jobsentinel.intake import OnInvalid, PostingLike, check_stream, checked_postings, chunks
+from jobsentinel.intake import Chunk, OnInvalid, PostingLike, check_stream, checked_postings, chunks
 from jobsentinel.job_ids import ALWAYS_NEW
 from jobsentinel.ledger import Ledger
 from jobsentinel.new_jobs import NewJob, make_job
 from jobsentinel.sending import Sender
 from jobsentinel.settings import Settings
+from jobsentinel.sources.tables import is_frame
 from jobsentinel.streams import JobStream
 
 R = TypeVar("R", bound=Message)
@@ -63,13 +65,14 @@ class Dispatch:
         self,
         name: str,
         postings: Iterable[PostingLike],
-        make_request: Callable[[Sequence[Posting]], Message],
+        make_request: Callable[[Chunk], Message],
         open_items: Callable[[Any], tuple[Any, ...]],
         *,
         queue: str | None,
         size: int,
         on_invalid: OnInvalid | None,
         deadline_s: float | None,
+        deduplicator: Deduplicator | None = None,
     ) -> JobStream[Any, Any]:
         """Send postings in chunks of ``size``: a list now, a generator while answers are read.
 
@@ -78,14 +81,15 @@ class Dispatch:
             make_request: from a chunk.
             open_items: from an answer, what the stream yields.
             postings, queue, on_invalid, deadline_s: as `Producer.score`.
+            deduplicator: what tells copies; None takes all as they are.
         """
         check_stream(postings, size)
-        whole = isinstance(postings, Sequence)
+        whole = isinstance(postings, Sequence) or is_frame(postings)
         checked: Iterable[Posting] = checked_postings(postings, on_invalid)
         if whole:
             checked = list(checked)  # all of a list is checked before any of it is sent
             queue = queue or (INTERACTIVE if len(checked) == 1 else None)
-        requests = map(make_request, chunks(checked, size))
+        requests = map(make_request, chunks(checked, size, deduplicator))
         jobs = self._jobs(name, requests, queue, deadline_s)
         stream: JobStream[Any, Any] = JobStream(jobs, self._send_job, open_items, window=_WINDOW)
         if whole:

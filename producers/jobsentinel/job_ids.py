@@ -10,7 +10,7 @@ from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.ledger import digest_of
 
 # Sending these twice means it: the store may have changed in between.
-ALWAYS_NEW = frozenset({"index", "add_labels", "remove"})
+ALWAYS_NEW = frozenset({"index", "add_labels", "remove", "read_results", "check_loops"})
 
 
 def job_id_for(

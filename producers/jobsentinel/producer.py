@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jobsentinel.contract import limits, requests, results
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.errors import ConfigurationError
-from jobsentinel.contract.postings import Candidate, Label, LabelledSample, Posting, Sample
+from jobsentinel.contract.loops import CheckLoopsRequest, CheckLoopsResult
+from jobsentinel.contract.postings import Candidate, Label, LabelledSample, Sample
 from jobsentinel.contract.removals import RemovePostingsRequest, RemovePostingsResult
+from jobsentinel.contract.stored_scores import ReadResultsRequest, ReadResultsResult, StoredScore
 from jobsentinel.contract.tasks import QUEUES, TASKS
+from jobsentinel.deduplication import Deduplicate, Deduplicator, deduplicator
 from jobsentinel.dispatch import Dispatch
 from jobsentinel.handles import JobHandle
-from jobsentinel.intake import OnInvalid, PostingLike, to_candidate, to_sample
+from jobsentinel.intake import Chunk, OnInvalid, PostingLike, to_candidate, to_sample
 from jobsentinel.ledger import Ledger, connect
+from jobsentinel.score_feed import feed
 from jobsentinel.settings import Settings, WhenAway, WhenFull
 from jobsentinel.streams import JobStream
 from jobsentinel.trainings import Trainings
@@ -104,6 +108,7 @@ class Producer:
         chunk_size: int = limits.DEFAULT_CHUNK_POSTINGS,
         on_invalid: OnInvalid | None = None,
         deadline_s: float | None = None,
+        deduplicate: Deduplicate | Deduplicator | None = None,
     ) -> JobStream[results.ScoreResult, results.PostingScore]:
         """Score postings: category, salary, scam, and with a ``profile`` how well each matches it.
 
@@ -116,6 +121,8 @@ class Producer:
                 contract, which is then left out; None raises the error.
             deadline_s: seconds after which an answer is of no use: what is not done by then is a
                 dead letter, ``expired``.
+            deduplicate: ``exact`` or ``near`` scores one of several copies, and the others point to
+                it by ``duplicate_of``; a `Deduplicator` remembers over several calls.
 
         Raises:
             InvalidInput: names the field of the first bad posting. Of a list, nothing was sent.
@@ -125,9 +132,14 @@ class Producer:
             OutboxFull: the job had to wait on disk, and there is no room.
         """
 
-        def request(chunk: Sequence[Posting]) -> Message:
+        def request(chunk: Chunk) -> Message:
             return requests.ScoreRequest.parse(
-                {"postings": tuple(chunk), "profile": profile, "models": tuple(models)}
+                {
+                    "postings": tuple(chunk.postings),
+                    "profile": profile,
+                    "models": tuple(models),
+                    "copies": chunk.copies,
+                }
             )
 
         return self._dispatch.stream(
@@ -139,6 +151,7 @@ class Producer:
             size=chunk_size,
             on_invalid=on_invalid,
             deadline_s=deadline_s,
+            deduplicator=deduplicator(deduplicate),
         )
 
     def index(
@@ -152,8 +165,8 @@ class Producer:
     ) -> JobStream[results.IndexResult, results.IndexResult]:
         """Store postings with their embeddings, so that `rerank` finds them. As `score`."""
 
-        def request(chunk: Sequence[Posting]) -> Message:
-            return requests.IndexRequest.parse({"postings": tuple(chunk)})
+        def request(chunk: Chunk) -> Message:
+            return requests.IndexRequest.parse({"postings": tuple(chunk.postings)})
 
         return self._dispatch.stream(
             "index",
@@ -327,6 +340,16 @@ class Producer:
         """Train the scoring model on ``rows``, or on the stored labels; as `fine_tune`."""
         return self._trainings.train_multi_task(rows, idempotency_key, options)
 
+    def check_loops(self, kinds: Iterable[str] | None = None) -> JobHandle[CheckLoopsResult]:
+        """Let the fleet see now whether the loops of these kinds of label, or all, need training.
+
+        Raises:
+            InvalidInput: a kind is none; there is no loop for one, once it is worked on.
+            QueueFull, QueueUnavailable, OutboxFull: as `score`.
+        """
+        request = CheckLoopsRequest.parse({"kinds": None if kinds is None else tuple(kinds)})
+        return self._dispatch.send("check_loops", request, CheckLoopsResult)
+
     def send_dataset(
         self,
         source: str | Path | Iterable[Mapping[str, Any]],
@@ -371,6 +394,28 @@ class Producer:
         )
 
     # Looking.
+
+    def stream_results(
+        self, since: int = 0, *, follow: bool = False, timeout_s: float | None = None
+    ) -> Iterator[StoredScore]:
+        """Yield the scores in the store, of whoever's postings, in the order in which they came.
+
+        Args:
+            since: the ``change_seq`` of the last score you have; 0 begins with the first.
+            follow: go on without end, waiting for new scores.
+            timeout_s: for each page that the fleet reads; None waits until a worker comes.
+
+        Raises:
+            QueueUnavailable: Redis went away; call again with the last ``change_seq``.
+            ResultTimeout, JobFailed: as `JobHandle.result`.
+        """
+        request = ReadResultsRequest.parse({"since": since})
+
+        def read(behind: int) -> ReadResultsResult:
+            page = request.model_copy(update={"since": behind})
+            return self._dispatch.send("read_results", page, ReadResultsResult).result(timeout_s)
+
+        return feed(self._client, self.ledger.prefix, read, since=since, follow=follow)
 
     def depths(self) -> dict[str, int]:
         """Return how many messages wait in each queue, and how many jobs run or are dead."""

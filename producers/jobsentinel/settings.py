@@ -99,6 +99,8 @@ class Settings(BaseSettings):
     training_soft_limit_s: Annotated[int, Field(ge=60)] = 6 * 3600
     shutdown_grace_s: Annotated[float, Field(ge=1, le=3600)] = 25.0
     """Seconds between SIGTERM and SIGKILL; a worker gives back what it cannot end in time."""
+    loop_check_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    """Seconds between two looks, by Celery beat, at whether a training is due."""
     watchdog_s: Annotated[float, Field(ge=1, le=3600)] = 60.0
     """A worker that takes nothing for so long, while messages wait, connects anew."""
 

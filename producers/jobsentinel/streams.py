@@ -56,8 +56,13 @@ class JobStream(Generic[R, T]):
 
         After `QueueFull` and the like it may be called again, and goes on where it was.
         """
-        while self._send_one():
+        for _ in self.sending():
             pass
+
+    def sending(self) -> Iterator[JobHandle[R]]:
+        """As `send_all`, yielding each job once it was sent."""
+        while self._send_one():
+            yield self.jobs[-1]
 
     def _send_one(self) -> bool:
         job = self._refused or next(self._unsent, None)

@@ -107,6 +107,55 @@ def test_only_what_is_missing_is_computed(pool: list[Sample]) -> None:
     assert predictor.embedded == [pool[0].text]
 
 
+def test_values_that_are_given_are_not_computed() -> None:
+    class Silent(WordPredictor):
+        def predict_from_embeddings(self, embeddings: NDArray[np.float32]) -> Any:
+            raise AssertionError("nothing is missing")
+
+    def sample(id_: str, value: Any) -> Sample:
+        return Sample(id_, "x", embedding=(1, 0, 0, 0, 0), value=value)
+
+    manager = ActiveLearningManager("gsy", predictor=Silent(), task="salary_prediction")
+    manager.add_labels([Sample("old", "x", embedding=(0, 1, 0, 0, 0))], [10.0])
+
+    result = manager.select_samples([sample("near", 11), sample("far", 90.0)], num_samples=1)
+
+    assert [each.id for each in result.selected_samples] == ["far"]
+    for wrong in ("90", True):
+        with pytest.raises(InvalidInput, match=r"pool\.1\.value: must be a number"):
+            manager.select_samples([sample("near", 11), sample("far", wrong)])
+
+
+def test_a_value_that_is_missing_is_computed() -> None:
+    manager = manager_of("gsy", task="salary_prediction")
+    manager.add_labels([Sample("old", "x", embedding=(0, 1, 0, 0, 0))], [49.0])
+    nurse, given = Sample("nurse", "nurse nurse"), Sample("given", "driver", value=30.0)
+
+    result = manager.select_samples([nurse, given], num_samples=2)
+
+    assert result.scores["given"] == pytest.approx(19.0)
+    assert result.scores["nurse"] < 10
+
+
+def test_single_precision_embeddings_choose_as_double_ones_do() -> None:
+    rows = np.random.default_rng(1).normal(size=(30, 5))
+    double = [Sample(f"job-{at:02}", "x", (0.5, 0.5), row) for at, row in enumerate(rows)]
+    single = [
+        Sample(f"job-{at:02}", "x", (0.5, 0.5), row)
+        for at, row in enumerate(rows.astype(np.float32))
+    ]
+
+    chosen = [manager_of("k-center").select_samples(pool) for pool in (double, single)]
+
+    assert chosen[0].selection.indices == chosen[1].selection.indices
+
+
+def test_a_kind_of_label_names_its_task() -> None:
+    assert ActiveLearningManager(kind="scam").task == "scam_detection"
+    assert ActiveLearningManager(kind="mine").task == "mine"
+    assert ActiveLearningManager().task == "job_category"
+
+
 def test_random_asks_no_model(pool: list[Sample]) -> None:
     predictor = WordPredictor()
     ActiveLearningManager("random", predictor=predictor).select_samples(pool)

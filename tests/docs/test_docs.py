@@ -26,6 +26,7 @@ from jobsentinel import Settings
 from jobsentinel.cli.exit_codes import MEANINGS
 from jobsentinel.cli.program import program
 from jobsentinel.contract.tasks import TASKS
+from jobsentinel.scrapy import PIPELINE_SETTINGS
 from jobsentinel_workers.fleet import Fleet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +147,8 @@ def test_the_readme_lists_the_settings_with_their_defaults(
 def test_every_setting_named_anywhere_exists(page: Path) -> None:
     named = set(re.findall(r"JOBSENTINEL_([A-Z_]*[A-Z])", page.read_text("utf-8")))
 
-    assert {name.lower() for name in named} <= Settings.model_fields.keys()
+    known = {f"JOBSENTINEL_{name.upper()}" for name in Settings.model_fields}
+    assert {f"JOBSENTINEL_{name}" for name in named} <= known | PIPELINE_SETTINGS.keys()
 
 
 def commands() -> dict[str, click.Command]:

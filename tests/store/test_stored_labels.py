@@ -56,6 +56,83 @@ def test_a_label_comes_back_as_it_was(database: Database, value: Any) -> None:
     assert found.created_at == "2026-11-01T00:00:00.000000Z"
 
 
+ORIGIN = {
+    "seconds_spent": 2.5,
+    "strategy": "hybrid",
+    "chosen_by": "margin",
+    "model_version": "multi-task@3",
+}
+
+
+def origin(found: labels.Label) -> dict[str, Any]:
+    """How a label came about, as far as it is known."""
+    return {name: getattr(found, name) for name in ORIGIN if getattr(found, name) is not None}
+
+
+def one_in_force(database: Database) -> labels.Label:
+    with database.connect() as connection:
+        (found,) = labels.find(connection)
+    return found
+
+
+def one_past(database: Database) -> labels.Label:
+    with database.connect() as connection:
+        (found,) = labels.history(connection, "p", "category")
+    return found
+
+
+def test_how_a_label_came_about_comes_back(database: Database) -> None:
+    add(database, label("legal", **ORIGIN | {"seconds_spent": 3}))
+
+    assert origin(one_in_force(database)) == ORIGIN | {"seconds_spent": 3.0}
+
+
+def test_the_history_keeps_how_a_label_came_about(database: Database) -> None:
+    add(database, label("legal", **ORIGIN))
+    told = {"strategy": "random", "chosen_by": "random", "seconds_spent": 1.0}
+
+    add(database, label("healthcare", day=2, **told))
+
+    assert origin(one_past(database)) == ORIGIN
+    assert origin(one_in_force(database)) == told
+
+
+def test_a_late_label_goes_to_the_history_with_how_it_came_about(database: Database) -> None:
+    add(database, label("healthcare", day=2))
+
+    add(database, label("legal", day=1, **ORIGIN))
+
+    assert origin(one_past(database)) == ORIGIN
+    assert origin(one_in_force(database)) == {}
+
+
+def test_a_correction_keeps_what_had_chosen_the_posting(database: Database) -> None:
+    # Given a label that somebody corrects with a tool that knows nothing of strategies
+    add(database, label("legal", **ORIGIN))
+
+    add(database, label("healthcare", day=2, seconds_spent=9))
+
+    assert origin(one_in_force(database)) == ORIGIN | {"seconds_spent": 9.0}
+
+
+def test_a_confirmation_keeps_what_it_does_not_tell(database: Database) -> None:
+    add(database, label("legal", **ORIGIN))
+
+    assert add(database, label("legal", day=2)) == 0
+
+    found = one_in_force(database)
+    assert (found.created_at, origin(found)) == ("2026-11-02T00:00:00.000000Z", ORIGIN)
+
+
+def test_what_chose_a_posting_for_one_says_nothing_of_anothers_label(database: Database) -> None:
+    add(database, label("legal", **ORIGIN))
+    add(database, label("legal", annotator="bob"))
+
+    with database.connect() as connection:
+        found = {each.annotator: origin(each) for each in labels.find(connection)}
+    assert found == {"ann": ORIGIN, "bob": {}}
+
+
 def test_a_repeat_changes_nothing(database: Database) -> None:
     rows = [label("legal"), label("legal", annotator="bob"), label(True, kind="scam")]
     assert add(database, *rows) == 3
@@ -176,6 +253,14 @@ def test_an_annotator_may_be_unknown_or_long(database: Database) -> None:
         ({"annotator": "a\x00"}, "labels.0.annotator"),
         ({"created_at": "yesterday"}, "labels.0.created_at"),
         ({"weight": 2}, "labels.0.weight"),
+        ({"seconds_spent": -0.1}, "labels.0.seconds_spent"),
+        ({"seconds_spent": 86_401}, "labels.0.seconds_spent"),
+        ({"seconds_spent": float("nan")}, "labels.0.seconds_spent"),
+        ({"seconds_spent": "2"}, "labels.0.seconds_spent"),
+        ({"seconds_spent": True}, "labels.0.seconds_spent"),
+        ({"strategy": 1}, "labels.0.strategy"),
+        ({"chosen_by": "\ud800"}, "labels.0.chosen_by"),
+        ({"model_version": "a\x00"}, "labels.0.model_version"),
     ],
 )
 def test_a_label_that_cannot_be_stored_is_refused(

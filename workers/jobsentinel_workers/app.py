@@ -16,7 +16,9 @@ from kombu.entity import Queue
 from jobsentinel.contract.tasks import BULK, QUEUES, TASKS
 from jobsentinel.settings import Settings
 from jobsentinel_workers.inference.lanes import InteractiveConsumer
+from jobsentinel_workers.loop.beat import SCHEDULER, beat_schedule
 from jobsentinel_workers.pools import INFERENCE, Pool
+from jobsentinel_workers.pulse import PulseStep
 from jobsentinel_workers.tasks import register_tasks
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def create_app(settings: Settings, kind: type[FleetApp] = FleetApp) -> FleetApp:
     app.conf.update(_configuration(settings))
     register_tasks(app)
     app.steps["consumer"].add(InteractiveConsumer)
+    app.steps["worker"].add(PulseStep)
     return app
 
 
@@ -101,6 +104,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": True,
+        "beat_schedule": beat_schedule(settings),
+        "beat_scheduler": SCHEDULER,
         "broker_transport": TRANSPORT,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,

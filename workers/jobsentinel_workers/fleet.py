@@ -1,4 +1,4 @@
-"""A whole fleet on one machine: the embedded server if none is set, both pools, and Flower.
+"""A whole fleet on one machine: the embedded server if none is set, both pools, beat and Flower.
 
 `jobsentinel up` runs it in the foreground; the demo and the tests run it around their work.
 """
@@ -29,9 +29,9 @@ _QUEUES = {"inference": ",".join(INFERENCE_QUEUES), "training": TRAINING}
 
 
 class Fleet:
-    """Server, workers and Flower as child processes; use it as a context manager.
+    """Server, workers, beat and Flower as child processes; use it as a context manager.
 
-    A worker that ends by itself is started again, with a growing pause.
+    A child that ends by itself is started again, with a growing pause.
     """
 
     def __init__(self, settings: Settings, *, flower_port: int | None = None) -> None:
@@ -67,7 +67,7 @@ class Fleet:
         return self.settings.data_dir / "logs"
 
     def pid_of(self, name: str) -> int | None:
-        """Return the process id of ``inference``, ``training`` or ``flower``, if it runs."""
+        """Return the process id of ``inference``, ``training``, ``beat`` or ``flower``."""
         child = self._children.get(name)
         return child.pid if child and child.poll() is None else None
 
@@ -85,6 +85,7 @@ class Fleet:
         self._environment = {**os.environ, **_as_environment(self.settings, url)}
         for name, queues in _QUEUES.items():
             self._commands[name] = _worker_command(name, queues)
+        self._commands["beat"] = _celery("beat", "--loglevel", "WARNING")
         if self._flower_port is not None:
             self._commands["flower"] = _flower_command(self._flower_port, self.settings)
         for name in self._commands:

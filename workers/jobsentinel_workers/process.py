@@ -107,7 +107,7 @@ class Services:
     def start(self) -> None:
         """Wait for Redis, load the models of an inference worker, then begin to reconcile."""
         answer_status()
-        wait_until_usable(self._client)
+        wait_until_usable(self._client, self._worker.pulse.moved)
         AuditLog(self._settings).check(self._database)
         if self._app.fleet_pool.name == "inference":
             runner_of(self._app, "inference")

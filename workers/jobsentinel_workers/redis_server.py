@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import redis
@@ -16,10 +17,11 @@ OLDEST_REDIS: Final = (6, 2)
 LOOK_AGAIN_S: Final = 2.0
 
 
-def wait_until_usable(client: redis.Redis) -> None:
+def wait_until_usable(client: redis.Redis, on_look: Callable[[], None] = lambda: None) -> None:
     """Wait until the server answers and takes writes.
 
-    A server that is away, still loading or a replica may change; its settings will not.
+    A server that is away, still loading or a replica may change; its settings will not. After each
+    look in vain ``on_look`` is called.
 
     Raises:
         ConfigurationError: it may evict keys, is too old, or does not know the password.
@@ -29,6 +31,7 @@ def wait_until_usable(client: redis.Redis) -> None:
         if problem != told:
             logger.warning("redis.waiting %s", problem)
             told = problem
+        on_look()
         time.sleep(LOOK_AGAIN_S)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
 from jobsentinel.cli.exit_codes import ExitCode, complain
-from jobsentinel.cli.json_lines import INPUT_FILE, Rows, skip_invalid_option
+from jobsentinel.cli.json_lines import skip_invalid_option
 from jobsentinel.cli.output import json_option, plural, print_json
-from jobsentinel.cli.postings_input import posting
+from jobsentinel.cli.postings_source import POSTINGS, PostingRows, source_options
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.cli.waiting import Answers, bar, timeout_option
 from jobsentinel.contract import limits
 
 
 @click.command("index")
-@click.argument("file", type=INPUT_FILE)
+@click.argument("file", type=POSTINGS)
+@source_options
 @click.option(
     "--chunk",
     type=click.IntRange(1, limits.MAX_POSTINGS_A_MESSAGE),
@@ -40,9 +42,10 @@ def command(
     skip_invalid: bool,
     timeout_s: float | None,
     as_json: bool,
+    **how: Any,
 ) -> int:
-    """Store the postings in FILE (JSON Lines, - for stdin) with their embeddings."""
-    postings = Rows(file, posting, skip_invalid=skip_invalid, limit=limit)
+    """Store the postings in FILE with their embeddings. FILE is as for `score`."""
+    postings = PostingRows(file, skip_invalid=skip_invalid, limit=limit, **how)
     total = postings.check()
     indexed = unchanged = 0
     with ExitStack() as stack:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Final, Generic, TypeVar
 
 import click
 
-from jobsentinel.bounded_lines import MAX_LINE_BYTES, decoded_json
+from jobsentinel.bounded_lines import MAX_LINE_BYTES, decoded_json, filled_lines
 from jobsentinel.cli.exit_codes import ExitCode, complain
 from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.sources.placed import PlacedRows
 
 T = TypeVar("T")
 
 MAX_FAULTS_LISTED: Final = 100
-_BOM: Final = b"\xef\xbb\xbf"
 
 INPUT_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 skip_invalid_option = click.option(
@@ -60,21 +61,32 @@ class Rows(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         self._fault, self._listed, self.skipped = None, [], 0
-        given = 0
-        with _opened(self._path) as stream:
-            for number, line in _lines(stream):
-                if self._limit is not None and given >= self._limit:
-                    return
+        for given, row in enumerate(self._readable(), start=1):
+            yield row
+            if given == self._limit:
+                return
+
+    def _readable(self) -> Iterator[T]:
+        """Yield the rows that can be read; a fault of the file itself ends the reading."""
+        try:
+            for where, read in self._placed():
                 try:
-                    row = self._row(number, line)
-                except InvalidInput as fault:
+                    row = self._parse(read())
+                except InvalidInput as error:
+                    fault = InvalidInput(f"{where}: {error.field}", error.problem)
                     if not self._skip_invalid:
-                        self._fault = fault
-                        return
+                        raise fault from None
                     self._note(fault)
                     continue
-                given += 1
                 yield row
+        except InvalidInput as fault:
+            self._fault = fault
+
+    def _placed(self) -> PlacedRows:
+        """Yield each row with its place: here the lines of a file."""
+        with _opened(self._path) as stream:
+            for number, line in filled_lines(stream):
+                yield f"{self.name}:{number}", partial(decoded_json, line)
 
     def check(self) -> int | None:
         """Read a regular file once before its rows are used, and count them.
@@ -84,7 +96,7 @@ class Rows(Generic[T]):
         Raises:
             InvalidInput: names the first bad line.
         """
-        if not self._path.is_file():
+        if not (self._path.is_file() or self._path.is_dir()):
             return None
         count = sum(1 for _ in self)
         self._raise_fault()
@@ -114,13 +126,6 @@ class Rows(Generic[T]):
         if self._fault:
             raise self._fault
 
-    def _row(self, number: int, line: bytes) -> T:
-        try:
-            return self._parse(decoded_json(line))
-        except InvalidInput as error:
-            where = f"{self.name}:{number}: {error.field}"
-            raise InvalidInput(where, error.problem) from None
-
     def _note(self, fault: InvalidInput) -> None:
         self.skipped += 1
         if len(self._listed) < MAX_FAULTS_LISTED:
@@ -134,24 +139,6 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         return
     with path.open("rb") as stream:
         yield stream
-
-
-def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield number and bytes of each line that is not blank; of an endless one, just too much."""
-    number = 0
-    while line := stream.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(line) > MAX_LINE_BYTES:
-            _skip_rest(stream, line)
-        if number == 1:
-            line = line.removeprefix(_BOM)
-        if line.strip():
-            yield number, line
-
-
-def _skip_rest(stream: IO[bytes], piece: bytes) -> None:
-    while piece and not piece.endswith(b"\n"):
-        piece = stream.readline(MAX_LINE_BYTES)
 
 
 def read_text(path: Path, field: str) -> str:

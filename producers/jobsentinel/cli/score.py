@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
 from jobsentinel.cli.exit_codes import ExitCode, complain
 from jobsentinel.cli.json_lines import INPUT_FILE, Rows, read_text, skip_invalid_option
 from jobsentinel.cli.output import json_option, plural, print_json, print_table
-from jobsentinel.cli.postings_input import first_line, posting
+from jobsentinel.cli.postings_input import first_line
+from jobsentinel.cli.postings_source import POSTINGS, PostingRows, source_options
 from jobsentinel.cli.predictions import category_name, predicted, prediction_columns
 from jobsentinel.cli.results_file import output_option, results_file
 from jobsentinel.cli.session import Session, pass_session
@@ -22,8 +25,12 @@ from jobsentinel.cli.waiting import Answers, bar, timeout_option
 from jobsentinel.contract import limits
 from jobsentinel.contract.base import dump
 from jobsentinel.contract.postings import Posting
-from jobsentinel.contract.results import ModelStamp, PostingScore
+from jobsentinel.contract.results import ModelStamp, PostingScore, ScoreResult
 from jobsentinel.contract.tasks import BULK, INTERACTIVE
+from jobsentinel.deduplication import Deduplicate
+from jobsentinel.streams import JobStream
+
+Scores = JobStream[ScoreResult, PostingScore]
 
 
 @dataclass
@@ -34,7 +41,9 @@ class Tally:
     titles: dict[str, str] = field(default_factory=dict)
     first: list[PostingScore] = field(default_factory=list)
     categories: Counter[str] = field(default_factory=Counter)
+    read: int = 0
     scored: int = 0
+    copies: int = 0
     scams: int = 0
     matched: int = 0
     model: ModelStamp | None = None
@@ -43,12 +52,16 @@ class Tally:
     def titled(self, postings: Rows[Posting]) -> Iterator[Posting]:
         """Pass postings on, keeping the titles that the table will show."""
         for item in postings:
+            self.read += 1
             if len(self.titles) < self.rows:
                 self.titles[item.id] = first_line(item)
             yield item
 
     def add(self, score: PostingScore) -> None:
         """Take in one score."""
+        if score.duplicate_of is not None:
+            self.copies += 1
+            return
         self.scored += 1
         self.model = self.model or score.model
         if len(self.first) < self.rows:
@@ -64,7 +77,8 @@ class Tally:
 
 
 @click.command("score")
-@click.argument("file", type=INPUT_FILE)
+@click.argument("file", type=POSTINGS)
+@source_options
 @click.option(
     "--profile",
     type=INPUT_FILE,
@@ -89,6 +103,16 @@ class Tally:
 @click.option(
     "--rows", type=click.IntRange(min=0), default=20, show_default=True, help="Rows of the table."
 )
+@click.option(
+    "--deduplicate",
+    type=click.Choice(["exact", "near"]),
+    help="Score one of several copies; the others point to it (duplicate_of).",
+)
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Only send; `results export` gives the answers. With --json, a row a job.",
+)
 @skip_invalid_option
 @output_option
 @timeout_option
@@ -105,16 +129,24 @@ def command(
     limit: int | None,
     rows: int,
     skip_invalid: bool,
+    deduplicate: Deduplicate | None,
+    no_wait: bool,
     output: Path | None,
     timeout_s: float | None,
     as_json: bool,
+    **how: Any,
 ) -> int:
-    """Score the postings in FILE (JSON Lines, - for stdin): category, salary, scam, match.
+    """Score the postings in FILE: category, salary, scam, match.
 
-    A row needs an id and a title or a description. A bad line in a file stops everything before
-    anything is sent; in a pipe, what came before it is scored.
+    FILE is JSON Lines, CSV, Parquet, a saved page with schema.org's JobPosting or a folder of such
+    pages; - is stdin. A row needs an id or a url, and a title or a description. A bad row in a
+    file stops everything before anything is sent; in a pipe, what came before it is scored.
+
+    In a pipe (- to something that is no terminal) it prints JSON, a row a posting.
     """
-    postings = Rows(file, posting, skip_invalid=skip_invalid, limit=limit)
+    in_pipe = str(file) == "-" and output is None and not sys.stdout.isatty()
+    as_json = as_json or (in_pipe and not no_wait)
+    postings = PostingRows(file, skip_invalid=skip_invalid, limit=limit, **how)
     total = postings.check()
     tally = Tally(0 if as_json else rows)
     with ExitStack() as stack:
@@ -125,8 +157,13 @@ def command(
             profile=None if profile is None else read_text(profile, "profile"),
             models=models or ("multi-task",),
             chunk_size=chunk,
-            queue=INTERACTIVE if total == 1 else BULK,
+            deduplicate=deduplicate,
+            queue=INTERACTIVE if total == 1 and not no_wait else BULK,
         )
+        stack.enter_context(_told_when_broken_off(stream, tally))
+        if no_wait:
+            _send(stream, tally, total, as_json=as_json)
+            return postings.settle()
         write = stack.enter_context(results_file(output))
         answers = stack.enter_context(Answers(stream, timeout_s))
         shown = stack.enter_context(bar("scoring", total, as_json=as_json))
@@ -142,6 +179,33 @@ def command(
     if profile is not None and tally.scored and not tally.matched:
         complain("no match was predicted: the scoring model in service was not trained for it")
     return ExitCode.FAILED if answers.failed else postings.settle()
+
+
+def _send(stream: Scores, tally: Tally, total: int | None, *, as_json: bool) -> None:
+    """Send all postings and wait for nothing."""
+    with bar("sending", total, as_json=as_json) as shown:
+        told = 0
+        for job in stream.sending():
+            shown.advance(tally.read - told)
+            told = tally.read
+            if as_json:
+                print_json({"job_id": job.job_id})
+    jobs = plural(len(stream.jobs), "job")
+    complain(f"{plural(tally.read, 'posting')} sent in {jobs} in {tally.seconds():.1f} s")
+
+
+@contextmanager
+def _told_when_broken_off(stream: Scores, tally: Tally) -> Iterator[None]:
+    """Say what was sent when Ctrl-C, or the end of whoever read our output, ends the work."""
+    try:
+        yield
+    except (KeyboardInterrupt, BrokenPipeError):
+        complain(
+            f"broken off: {plural(tally.read, 'posting')} read, "
+            f"{plural(len(stream.jobs), 'job')} sent, {tally.scored:,} scored; "
+            "the same command again sends only what is left"
+        )
+        raise
 
 
 def _print_table(tally: Tally) -> None:
@@ -165,6 +229,8 @@ def _summary(tally: Tally) -> str:
         parts.append(f"{stamp.name} version {stamp.version} ({stamp.precision})")
     if tally.categories:
         parts.append(f"{plural(tally.scams, 'scam')} suspected")
+    if tally.copies:
+        parts.append(f"copies not scored again: {tally.copies:,}")
     lines = [", ".join(parts)]
     if tally.scored > len(tally.first) and tally.first:
         lines.append(f"shown: the first {len(tally.first)}; --rows, --json or --output give more")

@@ -16,6 +16,8 @@ MAX_URL_CHARS: Final = 4_000
 
 MAX_POSTINGS_A_MESSAGE: Final = 128
 DEFAULT_CHUNK_POSTINGS: Final = 64
+MAX_COPIES_A_MESSAGE: Final = 10_000
+"""Copies of postings that a request names; further ones are postings of their own."""
 MAX_CHUNK_BYTES: Final = 4 * 1024 * 1024
 """A chunk of postings is cut earlier than its count says when its texts are this long."""
 MAX_CANDIDATES: Final = 1_000

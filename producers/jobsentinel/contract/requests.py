@@ -16,6 +16,7 @@ from pydantic import (
 from jobsentinel.contract import limits
 from jobsentinel.contract.base import (
     FilledText,
+    Identifier,
     Items,
     Message,
     ModelName,
@@ -50,10 +51,36 @@ class _Postings(Message):
 class ScoreRequest(_Postings):
     """Score postings with one or more models; with a profile, how well each matches it."""
 
+    postings: Annotated[Items[Posting], Field(max_length=limits.MAX_POSTINGS_A_MESSAGE)]
     profile: FilledText | None = None
     models: Annotated[
         Items[ModelName], Field(min_length=1, max_length=limits.MAX_MODELS_A_REQUEST)
     ] = ("multi-task",)
+    copies: Annotated[
+        dict[Identifier, Identifier], Field(max_length=limits.MAX_COPIES_A_MESSAGE)
+    ] = Field(default_factory=dict)
+    """By the id of a posting that is not sent, the id of the one that it is a copy of."""
+
+    @model_serializer(mode="wrap")
+    def _without_new_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Workers of an earlier version refuse fields that they do not know.
+        data: dict[str, Any] = serialise(self)
+        if not data["copies"]:
+            del data["copies"]
+        return data
+
+    @model_validator(mode="after")
+    def _something_is_asked(self) -> Self:
+        if not self.postings and not self.copies:
+            raise fault("postings", "must hold at least 1 posting")
+        return self
+
+    @model_validator(mode="after")
+    def _copies_are_not_sent(self) -> Self:
+        for posting in self.postings:
+            if posting.id in self.copies:
+                raise fault("copies", f"names {posting.id!r}, which is among the postings")
+        return self
 
 
 class IndexRequest(_Postings):

@@ -70,6 +70,8 @@ class CustomPrediction(Answer):
 
     label: str | None = None
     probability: Probability | None = None
+    probabilities: dict[str, float] = Field(default_factory=dict)
+    """Of all its classes; of a number or a yes, nothing."""
     value: float | None = None
     model: ModelStamp
 
@@ -78,6 +80,8 @@ class PostingScore(Answer):
     """All that was predicted for one posting; what no trained head answers is absent."""
 
     posting_id: str
+    duplicate_of: str | None = None
+    """Of a copy that was not scored: the posting whose score is its own. Nothing else is there."""
     category: CategoryPrediction | None = None
     salary_year_usd: SalaryPrediction | None = None
     stated_salary: StatedSalary | None = None
@@ -89,7 +93,7 @@ class PostingScore(Answer):
 
 
 class ScoreResult(Answer):
-    """Scores in the order of the postings sent."""
+    """Scores in the order of the postings sent, and behind them the copies."""
 
     scores: Items[PostingScore]
 

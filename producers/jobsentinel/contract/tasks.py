@@ -8,7 +8,9 @@ from typing import Final
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message
 from jobsentinel.contract.datasets import StoreDatasetRequest
+from jobsentinel.contract.loops import CheckLoopsRequest, CheckLoopsResult
 from jobsentinel.contract.removals import RemovePostingsRequest, RemovePostingsResult
+from jobsentinel.contract.stored_scores import ReadResultsRequest, ReadResultsResult
 from jobsentinel.contract.training_requests import FineTuneRequest, TrainMultiTaskRequest
 
 INTERACTIVE: Final = "inference.interactive"
@@ -41,7 +43,9 @@ TASKS: Final = {
         TaskType("rerank", INTERACTIVE, requests.RerankRequest, results.RerankResult),
         TaskType("select", INTERACTIVE, requests.SelectRequest, results.SelectResult),
         TaskType("add_labels", INTERACTIVE, requests.AddLabelsRequest, results.AddLabelsResult),
+        TaskType("read_results", INTERACTIVE, ReadResultsRequest, ReadResultsResult),
         TaskType("remove", INTERACTIVE, RemovePostingsRequest, RemovePostingsResult),
+        TaskType("check_loops", INTERACTIVE, CheckLoopsRequest, CheckLoopsResult),
         TaskType("store_dataset", BULK, StoreDatasetRequest, results.StoreDatasetResult),
         TaskType("fine_tune", TRAINING, FineTuneRequest, results.TrainResult),
         TaskType(

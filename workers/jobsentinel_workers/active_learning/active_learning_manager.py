@@ -1,48 +1,69 @@
-"""The labelling loop: choose samples, take labels, say when to train again."""
+"""The labelling loop: choose samples, take labels, say when to train again.
+
+Labels are kept in the process, or in a store that several people and processes share.
+"""
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Final
 
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.active_learning.checks import check_count, check_seed, check_share
 from jobsentinel_workers.active_learning.known_strategies import strategy_named
+from jobsentinel_workers.active_learning.label_memory import Batch, Handout, LabelMemory, Taken
 from jobsentinel_workers.active_learning.predictions import (
     LabelledSamples,
     Models,
+    PoolArrays,
     Predictor,
     pool_arrays,
+    task_of,
 )
-from jobsentinel_workers.active_learning.query_strategy import QueryStrategy
+from jobsentinel_workers.active_learning.process_labels import ProcessLabels
+from jobsentinel_workers.active_learning.query_strategy import Need, QueryStrategy
 from jobsentinel_workers.active_learning.random_share import RANDOM_SHARE
 from jobsentinel_workers.active_learning.retraining import RetrainingDecision, RetrainingTrigger
+from jobsentinel_workers.active_learning.sample_checks import (
+    check_labels,
+    refuse_missing,
+    refuse_repeated_ids,
+)
 from jobsentinel_workers.active_learning.samples import Label, QueryResult, Sample
-from jobsentinel_workers.active_learning.selection import select
+from jobsentinel_workers.active_learning.selection import Selection, select
 
-_SECONDS_A_DAY = 86_400.0
+if TYPE_CHECKING:
+    from jobsentinel_workers.audit import AuditLog
+    from jobsentinel_workers.store import Database
+
+RESERVE_FOR_S: Final = 3_600.0
+_SECONDS_A_DAY: Final = 86_400.0
 
 
 class ActiveLearningManager:
-    """Chooses what to label next and keeps the labels of this process.
+    """Chooses what to label next and keeps the labels, in this process or in a store.
 
-    Probabilities and embeddings that samples lack come from ``predictor``; without one, the
-    starter multi-task model is loaded when first needed.
+    Probabilities, values and embeddings that samples lack come from ``predictor``; without one,
+    the starter multi-task model is loaded when first needed.
+
+    With a store, samples are stored postings (see `labelling.stored_pool`). What is handed out is
+    reserved for ``annotator``, so that nobody else gets it; labels are shared by all managers of
+    the store and survive this one.
 
     Args:
         batch_size: samples a query when it does not say.
         strategy: a name of `QueryStrategy`, or one that an installed package adds.
-        task: the task whose class probabilities, or values, count.
+        task: the task whose class probabilities, or values, count; by default that of ``kind``.
         committee: models whose disagreement counts, for strategies that ask a committee.
         random_share: part of each batch that is drawn evenly, to judge the model by.
         now: the clock, in UTC.
+        store: where labels are kept; None keeps them in the process.
+        kind: of label, such as ``category``; a store needs it.
+        annotator: who labels; a store needs it.
+        reserve_for_s: how long nobody else is given what was handed out.
+        audit: the log in which a store's changes of labels are entered.
 
     Example:
         >>> manager = ActiveLearningManager(strategy=QueryStrategy.RANDOM, batch_size=1)
@@ -57,45 +78,147 @@ class ActiveLearningManager:
         batch_size: int = 10,
         predictor: Predictor | None = None,
         *,
-        task: str = "job_category",
+        task: str | None = None,
         committee: Sequence[Predictor] = (),
         seed: int = 0,
         random_share: float = RANDOM_SHARE,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        store: Database | None = None,
+        kind: str | None = None,
+        annotator: str | None = None,
+        reserve_for_s: float = RESERVE_FOR_S,
+        audit: AuditLog | None = None,
     ) -> None:
         self._strategy = strategy_named(str(strategy))
         self.strategy = str(strategy)
         self.batch_size = check_count(batch_size, "batch_size")
-        self.task = task
+        self.task = task or task_of(kind or "category")
         self.seed = check_seed(seed)
         self.random_share = check_share(random_share, "random_share")
-        self._models = Models(self._get_predictor, task, committee)
+        self._models = Models(self._get_predictor, self.task, committee)
         self._predictor = predictor
         self._now = now
-        self._labels: dict[str, Label] = {}
-        self._labelled_embeddings: dict[str, NDArray[np.float64]] = {}
-        self._picked_embeddings: dict[str, NDArray[np.float64]] = {}
-        self._new_ids: set[str] = set()
         self._queries = 0
-        self._trainings = 0
-        self._waiting_since: datetime = now()
+        self._memory: LabelMemory = ProcessLabels(now)
+        if store is not None:
+            self._memory = _stored_labels(
+                store,
+                kind=_needed(kind, "kind"),
+                annotator=_needed(annotator, "annotator"),
+                reserve_for_s=reserve_for_s,
+                audit=audit,
+                now=now,
+            )
 
     def select_samples(self, pool: Sequence[Sample], num_samples: int | None = None) -> QueryResult:
         """Choose up to ``num_samples`` of the pool; those that have a label are no candidates.
 
         The same pool, labels and seed give the same answer, in whatever order the pool is. An
-        empty pool, or one that is labelled whole, gives an empty answer.
+        empty pool, or one that is labelled whole, gives an empty answer. With a store, what others
+        were given is no candidate either, and the answer is reserved whole: if somebody is quicker
+        with a part of it, the next best come in its place.
 
         Raises:
-            InvalidInput: a count below 1, an id twice, probabilities that are none.
+            InvalidInput: a count below 1, an id twice, probabilities that are none, embeddings of
+                several widths, a sample that is not in the store.
             ModelUnavailable: something must be computed and the model cannot.
         """
         count = check_count(self.batch_size if num_samples is None else num_samples, "num_samples")
-        _refuse_repeated_ids(pool)
-        candidates = [sample for sample in pool if sample.id not in self._labels]
-        arrays = pool_arrays(candidates, self._strategy, self._models, self._labelled())
-        started = time.perf_counter()
-        selection = select(
+        refuse_repeated_ids(pool)
+        taken = self._memory.taken(pool)
+        refuse_missing(pool, taken.missing, "pool")
+        candidates = [sample for sample in pool if sample.id not in taken]
+        arrays = pool_arrays(candidates, self._strategy, self._models, self._labelled(candidates))
+        elapsed_s = 0.0
+        while True:
+            started = time.perf_counter()
+            selection = self._choose(candidates, arrays, count)
+            elapsed_s += time.perf_counter() - started
+            handout = self._memory.hand_out(_batch(self.strategy, candidates, arrays, selection))
+            if handout is not None:
+                break
+            # Somebody took a part between the look and the reservation, so look again.
+            taken = self._memory.taken(pool)
+            free = [row for row, sample in enumerate(candidates) if sample.id not in taken]
+            candidates, arrays = [candidates[row] for row in free], arrays.at(free)
+        self._queries += 1
+        return self._result(
+            pool, taken, candidates, selection, handout=handout, elapsed_s=elapsed_s
+        )
+
+    def add_labels(
+        self,
+        samples: Sequence[Sample],
+        labels: Sequence[Label],
+        *,
+        seconds_spent: Sequence[float | None] | None = None,
+    ) -> int:
+        """Keep one label a sample; a new label for the same id replaces the old one.
+
+        Returns how many labels are new or changed. Either all are kept or, on an error, none. A
+        store replaces the annotator's own label only, keeps with each what had chosen its sample,
+        and ends the reservation.
+
+        Args:
+            seconds_spent: on each label, or None where nobody knows; a store keeps it.
+
+        Raises:
+            InvalidInput: more samples than labels or fewer, or a label that is no plain value; with
+                a store, one that does not fit its kind, or a sample that is not stored.
+        """
+        spent = [None] * len(labels) if seconds_spent is None else list(seconds_spent)
+        check_labels(samples, labels, spent)
+        return self._memory.add(samples, labels, spent)
+
+    def should_retrain(self, trigger: RetrainingTrigger | None = None) -> bool:
+        """Return whether the labels since the last training call for another."""
+        return self.retraining_decision(trigger).due
+
+    def retraining_decision(self, trigger: RetrainingTrigger | None = None) -> RetrainingDecision:
+        """Return whether to train again, with the reason."""
+        progress = self._memory.progress()
+        waited = (self._now() - progress.waiting_since).total_seconds() / _SECONDS_A_DAY
+        return (trigger or RetrainingTrigger()).decide(
+            new_labels=progress.new_labels,
+            days_since_training=waited,
+            classes=len(progress.label_counts),
+        )
+
+    def mark_retrained(self, *, last_label_seq: int | None = None) -> None:
+        """Note that a model was trained on the labels so far: counting starts anew.
+
+        Args:
+            last_label_seq: with a store, the number of the snapshot that was trained on: what was
+                labelled while the training ran stays new.
+        """
+        self._memory.mark_retrained(last_label_seq)
+
+    def labels(self) -> dict[str, Label]:
+        """Return the labels by sample id; of several annotators' the newest."""
+        return self._memory.labels()
+
+    def get_statistics(self) -> dict[str, Any]:
+        """Return what was asked of this manager, and what was labelled and trained so far."""
+        progress = self._memory.progress()
+        return {
+            "strategy": self.strategy,
+            "batch_size": self.batch_size,
+            "queries": self._queries,
+            "total_labels": progress.total_labels,
+            "new_labels": progress.new_labels,
+            "label_counts": dict(progress.label_counts),
+            "waiting_since": progress.waiting_since.isoformat(),
+            **progress.details,
+        }
+
+    def _labelled(self, candidates: Sequence[Sample]) -> LabelledSamples:
+        # A draw looks at nothing, so nothing is read for it.
+        if Need.EMBEDDINGS not in self._strategy.needs | self._strategy.uses:
+            return LabelledSamples()
+        return self._memory.labelled(candidates)
+
+    def _choose(self, candidates: Sequence[Sample], arrays: PoolArrays, count: int) -> Selection:
+        return select(
             self.strategy,
             num_samples=count,
             class_names=arrays.class_names,
@@ -104,11 +227,17 @@ class ActiveLearningManager:
             random_share=self.random_share,
             **arrays.arguments,
         )
-        elapsed_ms = (time.perf_counter() - started) * 1_000
-        self._queries += 1
-        if arrays.embeddings is not None:
-            for index in selection.indices:
-                self._picked_embeddings[candidates[index].id] = arrays.embeddings[index]
+
+    def _result(
+        self,
+        pool: Sequence[Sample],
+        taken: Taken,
+        candidates: Sequence[Sample],
+        selection: Selection,
+        *,
+        handout: Handout,
+        elapsed_s: float,
+    ) -> QueryResult:
         return QueryResult(
             selected_samples=[candidates[index] for index in selection.indices],
             reasons=[pick.reason for pick in selection.picks],
@@ -119,78 +248,12 @@ class ActiveLearningManager:
             strategy=self.strategy,
             seed=self.seed,
             num_candidates=len(candidates),
-            already_labelled=[sample.id for sample in pool if sample.id in self._labels],
-            selection_time_ms=elapsed_ms,
+            already_labelled=[sample.id for sample in pool if sample.id in taken.labelled],
+            selection_time_ms=elapsed_s * 1_000,
             selection=selection,
-        )
-
-    def add_labels(self, samples: Sequence[Sample], labels: Sequence[Label]) -> int:
-        """Keep one label a sample; a new label for the same id replaces the old one.
-
-        Returns how many labels are new or changed. Either all are kept or, on an error, none.
-
-        Raises:
-            InvalidInput: more samples than labels or fewer, or a label that is no plain value.
-        """
-        if len(samples) != len(labels):
-            raise InvalidInput("labels", f"must be {len(samples)}, one a sample, not {len(labels)}")
-        for at, label in enumerate(labels):
-            _check_label(label, f"labels.{at}")
-        changed = [self._keep(sample, label) for sample, label in zip(samples, labels, strict=True)]
-        return sum(changed)
-
-    def should_retrain(self, trigger: RetrainingTrigger | None = None) -> bool:
-        """Return whether the labels since the last training call for another."""
-        return self.retraining_decision(trigger).due
-
-    def retraining_decision(self, trigger: RetrainingTrigger | None = None) -> RetrainingDecision:
-        """Return whether to train again, with the reason."""
-        waited = (self._now() - self._waiting_since).total_seconds() / _SECONDS_A_DAY
-        return (trigger or RetrainingTrigger()).decide(
-            new_labels=len(self._new_ids),
-            days_since_training=waited,
-            classes=len(set(map(str, self._labels.values()))),
-        )
-
-    def mark_retrained(self) -> None:
-        """Note that a model was trained on the labels so far: counting starts anew."""
-        self._new_ids.clear()
-        self._waiting_since = self._now()
-        self._trainings += 1
-
-    def labels(self) -> dict[str, Label]:
-        """Return the labels by sample id."""
-        return dict(self._labels)
-
-    def get_statistics(self) -> dict[str, Any]:
-        """Return what was asked, labelled and trained so far."""
-        return {
-            "strategy": self.strategy,
-            "batch_size": self.batch_size,
-            "queries": self._queries,
-            "total_labels": len(self._labels),
-            "new_labels": len(self._new_ids),
-            "label_counts": dict(Counter(map(str, self._labels.values()))),
-            "trainings": self._trainings,
-            "waiting_since": self._waiting_since.isoformat(),
-        }
-
-    def _keep(self, sample: Sample, label: Label) -> bool:
-        if sample.id in self._labels and self._labels[sample.id] == label:
-            return False
-        self._labels[sample.id] = label
-        self._new_ids.add(sample.id)
-        embedding = sample.embedding
-        if embedding is None:
-            embedding = self._picked_embeddings.pop(sample.id, None)
-        if embedding is not None:
-            self._labelled_embeddings[sample.id] = np.asarray(embedding, dtype=np.float64)
-        return True
-
-    def _labelled(self) -> LabelledSamples:
-        return LabelledSamples(
-            list(self._labelled_embeddings.values()),
-            [self._labels[id_] for id_ in self._labelled_embeddings],
+            reserved_by_others=[sample.id for sample in pool if sample.id in taken.reserved],
+            batch_id=handout.batch_id,
+            reserved_until=handout.reserved_until,
         )
 
     def _get_predictor(self) -> Predictor:
@@ -206,16 +269,26 @@ def _load_starter_predictor() -> Predictor:
     return MultiTaskPredictor(MultiTaskBERT.load(starter_path("multi-task")))
 
 
-def _refuse_repeated_ids(pool: Sequence[Sample]) -> None:
-    seen: set[str] = set()
-    for at, sample in enumerate(pool):
-        if sample.id in seen:
-            raise InvalidInput(f"pool.{at}.id", f"{sample.id!r} is in the pool twice")
-        seen.add(sample.id)
+def _stored_labels(store: Database, **options: Any) -> LabelMemory:
+    # Loaded here only: without a store, this package is used without SQL.
+    from jobsentinel_workers.labelling.stored_labels import StoredLabels
+
+    return StoredLabels(store, **options)
 
 
-def _check_label(label: Any, field: str) -> None:
-    if not isinstance(label, str | int | float) or label == "":
-        raise InvalidInput(field, "must be text, a number or a truth value, and not empty")
-    if isinstance(label, float) and not math.isfinite(label):
-        raise InvalidInput(field, "must not be NaN or infinite")
+def _needed(value: str | None, field: str) -> str:
+    if value is None:
+        raise InvalidInput(field, "is missing; labels in a store have one")
+    return value
+
+
+def _batch(
+    strategy: str, candidates: Sequence[Sample], arrays: PoolArrays, selection: Selection
+) -> Batch:
+    indices, embeddings = selection.indices, arrays.embeddings
+    return Batch(
+        strategy=strategy,
+        samples=[candidates[index] for index in indices],
+        picks=selection.picks,
+        embeddings=None if embeddings is None else [embeddings[index] for index in indices],
+    )

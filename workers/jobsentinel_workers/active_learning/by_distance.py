@@ -115,17 +115,22 @@ class _DrawByDistance:
 
 
 def _spread(pool: CheckedPool, allowed: Open | None) -> tuple[Floats, list[int]]:
-    covered = pool.covered()
+    """Return distances (n,) and picks among the ``allowed``; of the others no distance is taken."""
+    rows = slice(None) if allowed is None else np.flatnonzero(allowed)
+    unit, covered = pool.unit[rows], pool.covered()
+
+    def spread_over(distances: Floats) -> Floats:
+        everywhere = np.zeros(pool.size)
+        everywhere[rows] = distances
+        return everywhere
+
     if len(covered):
-        start = to_distance(closest_cosine(pool.unit, covered))
+        start = spread_over(to_distance(closest_cosine(unit, covered)))
     else:
         start = _middle_first(pool, allowed)
-
-    def distance_to(row: int) -> Floats:
-        distances: Floats = to_distance(pool.unit @ pool.unit[row])
-        return distances
-
-    return farthest_first(pool, start, distance_to, allowed)
+    return farthest_first(
+        pool, start, lambda row: spread_over(to_distance(unit @ pool.unit[row])), allowed
+    )
 
 
 def _closest_margins(pool: CheckedPool, scores: Floats) -> Open:

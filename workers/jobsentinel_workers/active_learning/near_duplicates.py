@@ -64,14 +64,14 @@ def place(
     twins: list[Placed] = []
     known: list[int] = []
     # Nothing beyond the first `count` of their own kind is compared with what is labelled.
-    for block in _blocks(order):
+    for block in _blocks(order, count):
         repeats = closest_cosine(unit[block], labelled) > limit
         known += block[repeats].tolist()
         _sort_out(block[~repeats], unit, kept, limit, (fresh, twins))
         if len(fresh) >= count:
             return fresh[:count]
     late: tuple[list[Placed], list[Placed]] = ([], [])
-    for block in _blocks(np.array(known, dtype=np.intp)):
+    for block in _blocks(np.array(known, dtype=np.intp), count):
         _sort_out(block, unit, kept, limit, late)
         if len(fresh) + len(late[0]) >= count:
             break
@@ -83,9 +83,9 @@ def place(
     return (fresh + repeated[:own] + twins + repeated[own:])[:count]
 
 
-def _blocks(order: Indices) -> Iterator[Indices]:
-    """Yield blocks of growing size: most batches end in the first one."""
-    start, rows = 0, _FIRST_BLOCK
+def _blocks(order: Indices, count: int) -> Iterator[Indices]:
+    """Yield blocks of growing size: most batches of ``count`` end in the first one."""
+    start, rows = 0, min(_FIRST_BLOCK, count + count // 8 + 2)
     while start < len(order):
         yield order[start : start + rows]
         start, rows = start + rows, min(2 * rows, _LARGEST_BLOCK)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
 from jobsentinel_workers.active_learning.checks import Floats
 from jobsentinel_workers.active_learning.pool import Strategy
+from jobsentinel_workers.active_learning.pool_input import PoolInput
 from jobsentinel_workers.active_learning.query_strategy import Need
 from jobsentinel_workers.active_learning.samples import Label, Sample
 
 Prediction = Mapping[str, Any]
+
+_TASK_OF_KIND: Final = {
+    "category": "job_category",
+    "salary": "salary_prediction",
+    "scam": "scam_detection",
+    "match": "match_quality",
+}
 
 
 class Predictor(Protocol):
@@ -58,6 +66,16 @@ class PoolArrays:
     class_names: tuple[str, ...] | None = None
     embeddings: NDArray[Any] | None = None
 
+    def at(self, rows: Sequence[int]) -> PoolArrays:
+        """Return the arrays of these candidates alone."""
+        chosen = PoolInput(**self.arguments).at(list(rows))
+        there = {each.name: getattr(chosen, each.name) for each in fields(chosen)}
+        return PoolArrays(
+            {name: array for name, array in there.items() if array is not None},
+            self.class_names,
+            None if self.embeddings is None else self.embeddings[list(rows)],
+        )
+
 
 def pool_arrays(
     pool: Sequence[Sample], strategy: Strategy, models: Models, labelled: LabelledSamples
@@ -88,7 +106,7 @@ def pool_arrays(
     if Need.COMMITTEE_VALUES in wanted:
         arguments["committee_values"] = about.committee_values()
     if Need.VALUES in wanted:
-        arguments["values"] = about.values(models.predictor())
+        arguments["values"] = about.values()
         arguments["labelled_values"] = labelled_numbers(labelled.labels)
     return PoolArrays(arguments, names, embeddings)
 
@@ -98,7 +116,7 @@ class _About:
     """The answers of the models about a pool."""
 
     pool: Sequence[Sample]
-    embeddings: NDArray[np.float64]
+    embeddings: NDArray[Any]
     models: Models
     labelled: LabelledSamples
 
@@ -137,16 +155,26 @@ class _About:
             ]
         )
 
-    def values(self, predictor: Predictor) -> Floats:
+    def values(self) -> Floats:
         """Return (n,) values."""
-        answers = _answers(predictor, self.embeddings)
-        return np.array([predicted_value(answer, self.models.task) for answer in answers])
+        values = [_given_value(sample, at) for at, sample in enumerate(self.pool)]
+        missing = [index for index, value in enumerate(values) if value is None]
+        if missing:
+            answers = _answers(self.models.predictor(), self.embeddings[missing])
+            for index, answer in zip(missing, answers, strict=True):
+                values[index] = predicted_value(answer, self.models.task)
+        return np.array(values, dtype=np.float64)
 
     def _committee(self) -> list[Sequence[Prediction]]:
         members = self.models.committee
         if len(members) < 2:
             raise InvalidInput("committee", f"must be of 2 members or more, not {len(members)}")
         return [_answers(member, self.embeddings) for member in members]
+
+
+def task_of(kind: str) -> str:
+    """Return the scoring model's task that answers a kind of label; further ones have its name."""
+    return _TASK_OF_KIND.get(kind, kind)
 
 
 def class_probabilities(prediction: Prediction, task: str) -> dict[str, float]:
@@ -191,7 +219,16 @@ def _answers(predictor: Predictor, embeddings: NDArray[Any]) -> Sequence[Predict
     return predictor.predict_from_embeddings(embeddings.astype(np.float32))
 
 
-def _embeddings(pool: Sequence[Sample], predictor: Callable[[], Predictor]) -> NDArray[np.float64]:
+def _given_value(sample: Sample, at: int) -> float | None:
+    if sample.value is None:
+        return None
+    if isinstance(sample.value, bool) or not isinstance(sample.value, int | float):
+        kind = type(sample.value).__name__
+        raise InvalidInput(f"pool.{at}.value", f"must be a number, not {kind}")
+    return float(sample.value)
+
+
+def _embeddings(pool: Sequence[Sample], predictor: Callable[[], Predictor]) -> NDArray[Any]:
     rows: list[Any] = [sample.embedding for sample in pool]
     missing = [index for index, row in enumerate(rows) if row is None]
     if missing:
@@ -216,12 +253,14 @@ def _by_name(row: Any, names: tuple[str, ...] | None, at: int, field: str) -> An
     return [row[name] for name in names]
 
 
-def _stack(rows: Sequence[Any], field: str) -> NDArray[np.float64]:
+def _stack(rows: Sequence[Any], field: str) -> NDArray[Any]:
+    """Return rows as one array: float32 if they all are, for half the memory, else float64."""
     width = np.shape(rows[0])
     for at, row in enumerate(rows):
         if np.ndim(row) != 1 or np.shape(row) != width:
             raise InvalidInput(f"pool.{at}.{field}", f"must be a row of numbers, {width} like all")
+    single = all(isinstance(row, np.ndarray) and row.dtype == np.float32 for row in rows)
     try:
-        return np.asarray(rows, dtype=np.float64)
+        return np.asarray(rows, dtype=np.float32 if single else np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"pool.{field}", f"must hold numbers ({error})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ class Sample:
         id: unique within a pool; labels are kept under it.
         probabilities: the model's, one a class: by name, or a row of numbers. Computed if missing.
         embedding: (d,) from the model's encoder. Computed if missing.
+        value: what the model predicts where labels are numbers. Computed if missing.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Sample:
     probabilities: Mapping[str, float] | Sequence[float] | NDArray[Any] | None = None
     embedding: Sequence[float] | NDArray[Any] | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    value: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,10 @@ class QueryResult:
         scores: acquisition score of every candidate by id.
         already_labelled: ids in the pool that were not candidates, because they have a label.
         selection_time_ms: time the strategy took, without computing what was missing.
+        reserved_by_others: ids in the pool that were not candidates, because somebody else was
+            given them to label.
+        batch_id: under which a store reserved the samples.
+        reserved_until: when others may get them, unless they are labelled by then.
     """
 
     selected_samples: list[Sample]
@@ -51,6 +58,9 @@ class QueryResult:
     already_labelled: list[str]
     selection_time_ms: float
     selection: Selection
+    reserved_by_others: list[str] = field(default_factory=list)
+    batch_id: str | None = None
+    reserved_until: datetime | None = None
 
     def __len__(self) -> int:
         return len(self.selected_samples)

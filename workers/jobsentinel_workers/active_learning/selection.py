@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from jobsentinel.contract.errors import InvalidInput
-from jobsentinel_workers.active_learning.checks import (
-    Floats,
-    Indices,
-    check_count,
-    check_seed,
-    check_share,
-)
+from jobsentinel_workers.active_learning.canonical_order import CanonicalOrder
+from jobsentinel_workers.active_learning.checks import check_count, check_seed, check_share
 from jobsentinel_workers.active_learning.known_strategies import check_choice, strategy_named
 from jobsentinel_workers.active_learning.near_duplicates import NEAR_DUPLICATE_COSINE, Placed
-from jobsentinel_workers.active_learning.pool import CheckedPool, Choice, Chosen, Strategy
+from jobsentinel_workers.active_learning.picks import Pick, Selection, describe
+from jobsentinel_workers.active_learning.pool import CheckedPool, Choice, Strategy
 from jobsentinel_workers.active_learning.pool_input import PoolInput, check_pool
 from jobsentinel_workers.active_learning.query_strategy import QueryStrategy
 from jobsentinel_workers.active_learning.random_share import (
@@ -30,50 +25,8 @@ from jobsentinel_workers.active_learning.random_share import (
     random_count,
     spread_out,
 )
-from jobsentinel_workers.active_learning.reasons import explain_twin
 
-
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """One chosen candidate.
-
-    Attributes:
-        index: its row in the pool.
-        score: its acquisition score.
-        reason: why it was chosen, for the person who labels it.
-        chosen_by: the strategy that chose it; ``random`` for the random share, and in a hybrid,
-            uncertainty or diversity.
-    """
-
-    index: int
-    score: float
-    reason: str
-    chosen_by: str
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """What a strategy makes of a pool: nothing of the pool is left out.
-
-    Attributes:
-        scores: (n,) acquisition score of every candidate, 0 or more, higher is more worth a label;
-            in the unit of the strategy. A hybrid's is 0.7 x least confidence + 0.3 x diversity;
-            its picks go by share.
-        picks: the chosen candidates in the order in which to label them.
-        near_duplicates_checked: whether embeddings were there to keep near-duplicates apart.
-    """
-
-    strategy: str
-    seed: int
-    scores: Floats
-    picks: tuple[Pick, ...]
-    near_duplicates_checked: bool
-    random_share: float = 0.0
-
-    @property
-    def indices(self) -> list[int]:
-        """The rows of the chosen candidates, in order."""
-        return [pick.index for pick in self.picks]
+__all__ = ["Pick", "Selection", "select"]
 
 
 def select(
@@ -132,36 +85,59 @@ def select(
         labelled_probabilities=labelled_probabilities,
         labelled_values=labelled_values,
     )
-    name, count = str(strategy), check_count(num_samples, "num_samples")
-    known, share = strategy_named(name), check_share(random_share, "random_share")
-    order = _canonical_order(ids)
+    asked = _Asked(
+        strategy=str(strategy),
+        count=check_count(num_samples, "num_samples"),
+        share=check_share(random_share, "random_share"),
+        seed=check_seed(seed),
+        limit=_check_limit(near_duplicate_cosine),
+        class_names=class_names,
+    )
+    order = CanonicalOrder.of(ids)
     # More threads than free cores make this several times slower, not faster.
     with _blas_threads().limit(limits=1):
-        pool = check_pool(
-            given if order is None else _reordered(given, order),
-            known,
-            name,
-            size=None if ids is None else len(ids),
-            class_names=class_names,
-            seed=check_seed(seed),
-            limit=_check_limit(near_duplicate_cosine),
-        )
-        scores, chosen = _choose(known, pool, min(count, pool.size), share)
-    picks = _describe(chosen, scores)
-    return Selection(
-        strategy=name,
-        seed=pool.seed,
-        scores=scores if order is None else _restored(scores, order),
-        picks=picks if order is None else tuple(_renumbered(each, order) for each in picks),
-        near_duplicates_checked=bool(len(pool.unit)) and name != QueryStrategy.RANDOM.value,
-        random_share=share,
-    )
+        return order.restore(asked.of(order.arrange(given), order.size))
 
 
 @cache
 def _blas_threads() -> ThreadpoolController:
     # Looking for the libraries takes as long as a selection does.
     return ThreadpoolController()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The checked wishes of one selection."""
+
+    strategy: str
+    count: int
+    share: float
+    seed: int
+    limit: float
+    class_names: Sequence[str] | None
+
+    def of(self, given: PoolInput, size: int | None) -> Selection:
+        """Return what is chosen of ``given``, of which there are ``size`` if there are ids."""
+        known = strategy_named(self.strategy)
+        pool = check_pool(
+            given,
+            known,
+            self.strategy,
+            size=size,
+            class_names=self.class_names,
+            seed=self.seed,
+            limit=self.limit,
+        )
+        scores, chosen = _choose(known, pool, min(self.count, pool.size), self.share)
+        drawn_only = self.strategy == QueryStrategy.RANDOM.value
+        return Selection(
+            strategy=self.strategy,
+            seed=self.seed,
+            scores=scores,
+            picks=describe(chosen, scores),
+            near_duplicates_checked=bool(len(pool.unit)) and not drawn_only,
+            random_share=self.share,
+        )
 
 
 def _choose(known: Strategy, pool: CheckedPool, count: int, share: float) -> Choice:
@@ -177,47 +153,7 @@ def _choose(known: Strategy, pool: CheckedPool, count: int, share: float) -> Cho
     return scores, spread_out(chosen, drawn)
 
 
-def _canonical_order(ids: Sequence[str] | None) -> Indices | None:
-    """Return the candidates by id, or None where they are in that order or have no ids."""
-    if ids is None or all(one < next_ for one, next_ in pairwise(ids)):
-        return None
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    for one, next_ in pairwise(order):
-        if ids[one] == ids[next_]:
-            raise InvalidInput(f"ids.{max(one, next_)}", f"{ids[one]!r} is there twice")
-    return np.array(order, dtype=np.intp)
-
-
-def _reordered(given: PoolInput, order: Indices) -> PoolInput:
-    try:
-        return given.at(order)
-    except IndexError:
-        raise InvalidInput("ids", f"are {len(order)}, more than there are candidates") from None
-
-
-def _restored(scores: Floats, order: Indices) -> Floats:
-    restored = np.empty_like(scores)
-    restored[order] = scores
-    return restored
-
-
-def _renumbered(pick: Pick, order: Indices) -> Pick:
-    return replace(pick, index=int(order[pick.index]))
-
-
 def _check_limit(limit: float) -> float:
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit <= 1:
         raise InvalidInput("near_duplicate_cosine", "must be above 0 and at most 1")
     return float(limit)
-
-
-def _describe(chosen: list[Chosen], scores: Floats) -> tuple[Pick, ...]:
-    position = {each.index: number for number, (each, _, _) in enumerate(chosen, start=1)}
-
-    def explain(each: Placed, reason: str) -> str:
-        return reason if each.twin is None else explain_twin(reason, each, position[each.twin])
-
-    return tuple(
-        Pick(each.index, float(scores[each.index]), explain(each, reason), strategy)
-        for each, reason, strategy in chosen
-    )

@@ -14,6 +14,8 @@ from jobsentinel_workers.active_learning.checks import Floats, Vectors, numbers,
 BLOCK_ROWS: Final = 4_096
 """Rows a matrix product: with 500 columns its result takes 8 MB, however large the pool is."""
 _UNIT_TOLERANCE: Final = 1e-6
+_ORDINARY: Final = (1e-12, 1e12)
+"""Squared lengths between these are exact enough in float32; NaN and infinity are outside."""
 _LONGEST: Final = 1e150
 """Lengths are cut here, so that their squares stay finite."""
 
@@ -33,6 +35,9 @@ def check_embeddings(values: Any, field: str = "embeddings") -> tuple[Vectors, F
         squares = np.einsum("ij,ij->i", array, array)
         if np.all(np.abs(squares - 1) < _UNIT_TOLERANCE):
             return array, np.ones(len(array))
+        if np.all((squares > _ORDINARY[0]) & (squares < _ORDINARY[1])):
+            norms = np.sqrt(squares)
+            return array / norms[:, None], norms.astype(np.float64)
     unit = np.empty(array.shape, dtype=np.float32)
     lengths = np.empty(len(array))
     for rows in blocks(len(array)):

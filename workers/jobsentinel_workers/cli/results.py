@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ import click
 from jobsentinel.cli.exit_codes import complain
 from jobsentinel.cli.output import json_option, plural, print_json, print_table
 from jobsentinel.cli.predictions import predicted, prediction_columns
-from jobsentinel.cli.results_file import output_option, results_file
 from jobsentinel.cli.session import Session, pass_session
 from jobsentinel.cli.waiting import bar
 from jobsentinel.contract.errors import InvalidInput
 from jobsentinel.contract.results import PostingScore
+from jobsentinel_workers.cli.export_filters import DAY, Wanted
+from jobsentinel_workers.cli.export_tables import is_table, opened_output
 from jobsentinel_workers.cli.opening import reading
 from jobsentinel_workers.cli.showing import limit_option, minute
 
@@ -65,7 +67,22 @@ def list_results(
     metavar="NUMBER",
     help="Only what came after this change_seq, that of the last row you have.",
 )
-@output_option
+@click.option("--model", metavar="NAME", help="Only what this model answered.")
+@click.option("--after", type=DAY, metavar="DAY", help="Only results of this day or later.")
+@click.option("--before", type=DAY, metavar="DAY", help="Only results of earlier days.")
+@click.option("--category", metavar="KEY", help="Only scores of this category.")
+@click.option(
+    "--scam", type=click.Choice(["yes", "no"]), help="Only suspected scams, or none of them."
+)
+@click.option(
+    "--min-match", type=click.FloatRange(0, 1), help="Only scores that match at least so well."
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write to this file: CSV or Parquet by its ending, else JSON Lines.",
+)
 @json_option
 @pass_session
 def export(
@@ -75,24 +92,38 @@ def export(
     task: str | None,
     posting_id: str | None,
     since: int,
+    model: str | None,
+    after: datetime | None,
+    before: datetime | None,
+    category: str | None,
+    scam: str | None,
+    min_match: float | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Write results as JSON Lines, oldest first, to stdout or to --output."""
+    """Write results, oldest first, to stdout as JSON Lines or to --output.
+
+    CSV and Parquet hold scores only, a column for each thing that was predicted.
+    """
     from jobsentinel_workers.store import results
 
     del as_json  # it is JSON Lines either way
+    suspected = None if scam is None else scam == "yes"
+    wanted = Wanted(model, after, before, category, suspected, min_match)
+    if output is not None and is_table(output):
+        task = task or "score"
     written = 0
     with ExitStack() as stack:
         connection = stack.enter_context(reading(session.settings))
         total = results.count(connection, task=task, posting_id=posting_id)
         found = results.iterate(connection, since=since, task=task, posting_id=posting_id)
-        write = print_json if output is None else stack.enter_context(results_file(output))
+        write = print_json if output is None else stack.enter_context(opened_output(output))
         shown = stack.enter_context(bar("exporting", total, as_json=output is None))
         for result in found:
-            write(asdict(result))
             shown.advance()
-            written += 1
+            if wanted.holds(result):
+                write(asdict(result))
+                written += 1
     complain(f"{plural(written, 'result')} exported")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,8 +11,10 @@ from sqlalchemy import Connection
 from jobsentinel.contract import requests, results
 from jobsentinel.contract.base import Message, dump
 from jobsentinel.contract.datasets import StoreDatasetRequest
+from jobsentinel.contract.loops import CheckLoopsRequest
 from jobsentinel.contract.postings import Posting
 from jobsentinel.contract.removals import RemovePostingsRequest
+from jobsentinel.contract.stored_scores import ReadResultsRequest
 from jobsentinel.ledger import Ledger
 from jobsentinel.settings import Settings
 from jobsentinel_workers.audit import AuditLog
@@ -27,12 +29,16 @@ from jobsentinel_workers.inference.index_encoder import IndexEncoder
 from jobsentinel_workers.inference.ranking import Ranking
 from jobsentinel_workers.inference.reencoding import reencoder_of
 from jobsentinel_workers.inference.removing import remove
+from jobsentinel_workers.inference.score_pages import score_page
 from jobsentinel_workers.inference.scoring import Scoring, model_text
 from jobsentinel_workers.inference.search_indexes import open_indexes
 from jobsentinel_workers.inference.selecting import Selecting
 from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.jobs.context import Answer, JobContext, expect
 from jobsentinel_workers.jobs.lifecycle import Handler
+from jobsentinel_workers.loop.checking import ask_after_labels
+from jobsentinel_workers.loop.notices import Notices
+from jobsentinel_workers.loop.turn import Turns
 from jobsentinel_workers.models_in_service import models_generation
 from jobsentinel_workers.store import Database, labels, posting_facts, postings
 from jobsentinel_workers.store import results as stored_results
@@ -65,13 +71,32 @@ def inference_handlers(
     indexes.warm_up()
     tell_models(models.report)
     tell_index(reencoder.report)
+    notices = Notices(lambda: ask_after_labels(settings, database, ledger))
     # A thread inside torch when the interpreter goes would abort the process.
     atexit.register(batcher.stop)
     atexit.register(follower.stop)
     atexit.register(reencoder.stop)
-    return InferenceHandlers(
-        database, models, batcher, AuditLog(settings), reencoder.index
-    ).by_task()
+    atexit.register(notices.stop)
+    turns = Turns(settings, database, ledger, models.registry, models.base.model_id)
+    handlers = InferenceHandlers(
+        database,
+        models,
+        batcher,
+        AuditLog(settings),
+        reencoder.index,
+        on_labels=notices.notice,
+    )
+    return {**handlers.by_task(), "check_loops": check_loops(turns)}
+
+
+def check_loops(turns: Turns) -> Handler:
+    """Return the handler that looks at circles of labelling and training."""
+
+    def handle(message: Message, context: JobContext) -> Answer:
+        del context  # each loop's step is a transaction of its own, which bears being done twice
+        return Answer(turns.check(expect(message, CheckLoopsRequest).kinds))
+
+    return handle
 
 
 def limit_threads(settings: Settings) -> int:
@@ -100,12 +125,15 @@ class InferenceHandlers:
         batcher: Batcher,
         audit: AuditLog,
         index: IndexEncoder | None = None,
+        *,
+        on_labels: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._models = models
         self._batcher = batcher
         self._audit = audit
         self._index = index
+        self._on_labels = on_labels
 
     def by_task(self) -> Mapping[str, Handler]:
         """Return the handlers by task name."""
@@ -115,6 +143,7 @@ class InferenceHandlers:
             "rerank": self.rerank,
             "select": self.select,
             "add_labels": self.add_labels,
+            "read_results": self.read_results,
             "remove": self.remove,
             "store_dataset": self.store_dataset,
         }
@@ -125,6 +154,18 @@ class InferenceHandlers:
     def score(self, message: Message, context: JobContext) -> Answer:
         """Predict for each posting, and store postings, embeddings, facts and scores."""
         request = expect(message, requests.ScoreRequest)
+        copies = tuple(
+            results.PostingScore(posting_id=copy, duplicate_of=original)
+            for copy, original in request.copies.items()
+        )
+
+        def store_copies(connection: Connection) -> None:
+            rows = [(copy.posting_id, dump(copy)) for copy in copies]
+            token = context.claim.token
+            stored_results.save(connection, context.job_id, "score", rows, fencing_token=token)
+
+        if not request.postings:
+            return Answer(results.ScoreResult(scores=copies), store_copies)
         runner = self._runner(context, _lane(len(request.postings)))
         scored = Scoring(self._database, self._models, runner).score(request)
         stated = [score.stated_salary for score in scored.scores]
@@ -146,8 +187,9 @@ class InferenceHandlers:
                     fencing_token=context.claim.token,
                     model=dump(stamp),
                 )
+            store_copies(connection)
 
-        return Answer(results.ScoreResult(scores=tuple(scored.scores)), store)
+        return Answer(results.ScoreResult(scores=(*scored.scores, *copies)), store)
 
     def index(self, message: Message, context: JobContext) -> Answer:
         """Store postings with their embeddings and facts."""
@@ -191,9 +233,15 @@ class InferenceHandlers:
             if changed:
                 counts = label_counts(rows, changed)
                 self._audit.record(connection, "labels_changed", context.job_id, counts)
+                self._on_labels()
             return results.AddLabelsResult(stored=changed, unchanged=sent - changed)
 
         return Answer(results.AddLabelsResult(stored=0, unchanged=sent), store)
+
+    def read_results(self, message: Message, context: JobContext) -> Answer:
+        """Give a page of stored scores."""
+        del context  # reading changes nothing
+        return Answer(score_page(self._database, expect(message, ReadResultsRequest)))
 
     def remove(self, message: Message, context: JobContext) -> Answer:
         """Remove stored postings."""

@@ -48,6 +48,7 @@ def custom_prediction(answer: Prediction, stamp: results.ModelStamp) -> results.
     return results.CustomPrediction(
         label=answer.get("class"),
         probability=None if probability is None else _unit(probability),
+        probabilities=answer.get("probabilities") or {},
         value=answer.get("value"),
         model=stamp,
     )

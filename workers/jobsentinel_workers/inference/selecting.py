@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from jobsentinel.contract import requests, results
-from jobsentinel.contract.errors import InvalidInput
+from jobsentinel.contract.errors import InvalidInput, ModelUnavailable
 from jobsentinel.contract.results import ModelStamp
 from jobsentinel_workers.active_learning import Need, Selection, select, strategy_named
-from jobsentinel_workers.active_learning.predictions import class_probabilities, predicted_value
-from jobsentinel_workers.encoders import FloatArray, Runner
+from jobsentinel_workers.active_learning.checks import Floats
+from jobsentinel_workers.encoders import Runner
 from jobsentinel_workers.inference.embeddings import Embedded, embed
+from jobsentinel_workers.inference.scored_texts import ScoredTexts
 from jobsentinel_workers.inference.serving import ServingModels
 from jobsentinel_workers.models_in_service import SCORING
-from jobsentinel_workers.multi_task import MultiTaskPredictor, scored_text
+from jobsentinel_workers.multi_task import MultiTaskPredictor, Task, TaskType
+from jobsentinel_workers.multi_task.answers import to_numbers
 from jobsentinel_workers.store import Database
 
 _HEADS: Final = {
@@ -25,8 +26,7 @@ _HEADS: Final = {
     "scam": "scam_detection",
     "salary": "salary_prediction",
 }
-_ONLY: Final = "answer"
-"""A model of the user's has one kind of answer, which goes by this name here."""
+_TEXTS: Final = ScoredTexts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,13 @@ class Selecting:
         """
         strategy = strategy_named(request.strategy)
         wanted = strategy.needs | strategy.uses
-        texts = [scored_text(sample.text) for sample in request.samples]
-        known = [scored_text(sample.text) for sample in request.labelled]
+        # A draw looks at no text, so none is read or encoded for it.
+        texts = _TEXTS.read(sample.text for sample in request.samples) if wanted else []
+        known = _TEXTS.read(sample.text for sample in request.labelled) if wanted else []
         encoder = self.models.base
         if request.model == SCORING:
             encoder = self.models.scoring().model.encoder
-        # A draw looks at no text, so none is encoded for it.
-        embedded = embed(self.database, encoder, [*texts, *known] if wanted else [], self.runner)
+        embedded = embed(self.database, encoder, [*texts, *known], self.runner)
         asking = _Asking(self.models, self.runner, request, texts, known, embedded)
         chosen = select(
             request.strategy,
@@ -60,7 +60,7 @@ class Selecting:
             ids=[sample.id for sample in request.samples],
             seed=request.seed,
             random_share=request.random_share,
-            **(asking.arguments(wanted) if texts else {}),
+            **(asking.arguments(wanted) if request.samples else {}),
         )
         return self._result(request, chosen, wanted), embedded
 
@@ -126,7 +126,7 @@ class _Asking:
             found["committee_values"] = [self._values(name) for name in self._members()]
         return found
 
-    def _votes(self) -> tuple[FloatArray, list[str]]:
+    def _votes(self) -> tuple[Floats, list[str]]:
         first, *others = self._members()
         rows, names = self._classes(first)
         members = [rows]
@@ -145,18 +145,26 @@ class _Asking:
             raise InvalidInput("committee", problem)
         return members
 
-    def _classes(self, model: str, *, labelled: bool = False) -> tuple[FloatArray, list[str]]:
-        answers, task = self._answers(model, labelled=labelled)
-        if model != SCORING and "probabilities" not in answers[0][task]:
+    def _classes(self, model: str, *, labelled: bool = False) -> tuple[Floats, list[str]]:
+        texts = [*self.texts, *self.known] if labelled else self.texts
+        if model == SCORING:
+            return self._scoring_classes(texts)
+        answers = self._custom(model, texts)
+        if "probabilities" not in answers[0]:
             raise InvalidInput("model", f"is {model!r}, which is not a classifier")
-        rows = [class_probabilities(answer, task) for answer in answers]
-        return np.array([list(row.values()) for row in rows], dtype=np.float64), list(rows[0])
+        rows = [list(answer["probabilities"].values()) for answer in answers]
+        return np.array(rows, dtype=np.float64), list(answers[0]["probabilities"])
 
-    def _values(self, model: str) -> FloatArray:
-        answers, task = self._answers(model)
-        if model != SCORING and "value" not in answers[0][task]:
+    def _values(self, model: str) -> Floats:
+        if model == SCORING:
+            task, numbers = self._scoring_numbers(self.texts)
+            if task.has_classes or task.type is TaskType.BINARY:
+                raise ModelUnavailable(f"the model gives no value for the task {task.name!r}")
+            return numbers[:, 1]
+        answers = self._custom(model, self.texts)
+        if "value" not in answers[0]:
             raise InvalidInput("model", f"is {model!r}, which predicts no value")
-        return np.array([predicted_value(answer, task) for answer in answers], dtype=np.float64)
+        return np.array([answer["value"] for answer in answers], dtype=np.float64)
 
     def _labelled_values(self) -> list[float]:
         for number, sample in enumerate(self.request.labelled):
@@ -165,17 +173,31 @@ class _Asking:
                 raise InvalidInput(f"labelled.{number}.value", problem)
         return [float(sample.value) for sample in self.request.labelled if sample.value is not None]
 
-    def _answers(
-        self, model: str, *, labelled: bool = False
-    ) -> tuple[Sequence[Mapping[str, Any]], str]:
-        """Return the answers about the samples, and about what is labelled, under a task's name."""
-        texts = [*self.texts, *self.known] if labelled else self.texts
-        if model == SCORING:
-            predictor = MultiTaskPredictor(self.models.scoring().model, self.runner)
-            vectors = self.embedded.vectors[: len(texts)]
-            if self.request.model != SCORING:
-                # The samples were encoded for another model.
-                vectors = predictor.get_embedding(texts)
-            return predictor.predict_from_embeddings(vectors), _HEADS[self.request.task]
-        custom = self.models.fine_tuned(model).model
-        return [{_ONLY: each} for each in custom.predict_batch(texts, runner=self.runner)], _ONLY
+    def _scoring_classes(self, texts: list[str]) -> tuple[Floats, list[str]]:
+        task, numbers = self._scoring_numbers(texts)
+        if task.has_classes:
+            return numbers, list(task.classes)
+        if task.type is TaskType.BINARY:
+            return np.stack((1.0 - numbers, numbers), axis=1), ["no", "yes"]
+        raise ModelUnavailable(f"the model gives no class probabilities for the task {task.name!r}")
+
+    def _scoring_numbers(self, texts: list[str]) -> tuple[Task, Floats]:
+        """Return the task that is asked about, and what the scoring model says of ``texts``.
+
+        The one head is read as arrays: answers in words would take longer than the selection.
+        """
+        model = self.models.scoring().model
+        predictor = MultiTaskPredictor(model, self.runner)
+        vectors = self.embedded.vectors[: len(texts)]
+        if self.request.model != SCORING:
+            # The samples were encoded for another model.
+            vectors = self.runner(model.encoder, texts)
+        name = _HEADS[self.request.task]
+        if name not in model.calibrations:
+            raise ModelUnavailable(f"the model has no trained head for the task {name!r}")
+        task = model.tasks[name]
+        raw = predictor.raw_outputs(vectors, name)
+        return task, to_numbers(task, raw, model.calibrations[name])
+
+    def _custom(self, model: str, texts: list[str]) -> list[dict[str, Any]]:
+        return self.models.fine_tuned(model).model.predict_batch(texts, runner=self.runner)

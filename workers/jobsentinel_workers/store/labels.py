@@ -3,94 +3,44 @@
 One label counts for each posting, kind, query and annotator: the newest by its own time, in
 whatever order the labels arrive. Replaced and late ones go to the history. A repeat changes
 nothing. Feedback on a search has a query, and may be an event in the place of a value.
+
+How a posting was chosen for labelling stays known: a label that does not tell takes it from the
+annotator's reservation, or from the label of the same annotator that it replaces.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, func, select
+from sqlalchemy import Connection, Select, func, select
 
-from jobsentinel.contract.errors import InvalidInput
-from jobsentinel.contract.feedback import MAX_SHOWN_RANK
-from jobsentinel.contract.limits import MAX_SECONDS_SPENT
-from jobsentinel.contract.text import normalise
-from jobsentinel_workers.store import changes
-from jobsentinel_workers.store.checks import checked_id, checked_json, checked_text, chunks
+from jobsentinel_workers.store import changes, reservations
+from jobsentinel_workers.store.checks import chunks
+from jobsentinel_workers.store.label_rows import (
+    UNKNOWN_ANNOTATOR,
+    Label,
+    Occurrence,
+    as_history,
+    as_row,
+    checked_label,
+    columns,
+)
 from jobsentinel_workers.store.schema import label_history, labels, postings
-from jobsentinel_workers.store.timestamps import checked_timestamp
 from jobsentinel_workers.store.upserts import insert_new, insert_or_update
 
-T = TypeVar("T")
-
-Occurrence = tuple[str, str, str]
-"""A label's key, its time and its value's hash: one act of labelling."""
-
-UNKNOWN_ANNOTATOR: Final = "unknown"
-
-_REQUIRED: Final = frozenset(("posting_id", "kind"))
-_COLUMN_ORDER: Final = (
-    "posting_id",
-    "kind",
-    "annotator",
-    "value",
-    "source",
-    "job_id",
-    "created_at",
-    "query",
-    "event",
-    "shown_rank",
-    "seconds_spent",
-    "strategy",
-    "chosen_by",
-    "model_version",
-)
-_COLUMNS: Final = frozenset(_COLUMN_ORDER)
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What an annotator said about a posting: a category, a salary, scam or not, and so on.
-
-    ``value`` is None where an ``event`` says it all. The last four tell how the label came about:
-    how long it took, what had chosen the posting, and by which model's view.
-    """
-
-    posting_id: str
-    kind: str
-    annotator: str
-    value: Any
-    source: str | None
-    job_id: str | None
-    created_at: str
-    query: str | None = None
-    event: str | None = None
-    shown_rank: int | None = None
-    seconds_spent: float | None = None
-    strategy: str | None = None
-    chosen_by: str | None = None
-    model_version: str | None = None
-    change_seq: int = 0
-
-    @property
-    def key(self) -> str:
-        """Labels with the same key replace each other."""
-        query = () if self.query is None else (normalise(self.query).casefold(),)
-        return _hashed([self.posting_id, self.kind, self.annotator, *query])
-
-    @property
-    def value_hash(self) -> str:
-        """Tells values apart as JSON does: ``1``, ``1.0`` and ``true`` differ; and events."""
-        return _hashed(self.value if self.event is None else [self.value, self.event])
-
-    @property
-    def occurrence(self) -> Occurrence:
-        """Says which labels are one and the same, delivered again."""
-        return self.key, self.created_at, self.value_hash
+__all__ = [
+    "UNKNOWN_ANNOTATOR",
+    "Label",
+    "LabelledText",
+    "Occurrence",
+    "add",
+    "count_by_kind",
+    "find",
+    "history",
+    "training_texts",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +72,13 @@ class _Judgement:
             return self._put(label)
         if label.value_hash == present.value_hash:
             if label.created_at > present.created_at:
-                self._put(label)
+                self._put(_confirmed(label, present))
             return False
         if label.created_at < present.created_at:
             self.replaced.append(label)
             return False
         self.replaced.append(present)
-        return self._put(label)
+        return self._put(_with_origin(label, present))
 
     def _put(self, label: Label) -> bool:
         self.in_force[label.key] = self.changed[label.key] = label
@@ -149,7 +99,9 @@ def add(
     Raises:
         InvalidInput: a column is missing, unknown or cannot be stored.
     """
-    given = [_checked(i, row, job_id) for i, row in enumerate(rows)]
+    given = [checked_label(i, row, job_id) for i, row in enumerate(rows)]
+    held = reservations.take(connection, given)
+    given = [_with_origin(label, held.get(label.key)) for label in given]
     judgement = _judgement(connection, {label.posting_id for label in given})
     changed = sum(map(judgement.take, given))
     _write(connection, list(judgement.changed.values()), judgement.replaced)
@@ -165,8 +117,9 @@ def find(
     limit: int = 1_000,
 ) -> list[Label]:
     """Return up to ``limit`` labels in force after the change number ``since``, oldest first."""
-    columns = [*_columns(labels), labels.c.change_seq]
-    chosen: Select[Any] = select(*columns).where(labels.c.change_seq > since)
+    chosen: Select[Any] = select(*columns(labels), labels.c.change_seq).where(
+        labels.c.change_seq > since
+    )
     if kind is not None:
         chosen = chosen.where(labels.c.kind == kind)
     if posting_id is not None:
@@ -188,7 +141,7 @@ def count_by_kind(connection: Connection, *, since: int = 0) -> dict[str, int]:
 
 def history(connection: Connection, posting_id: str, kind: str) -> list[Label]:
     """Return the labels that were replaced or came late, oldest first."""
-    chosen = select(*_columns(label_history)).where(
+    chosen = select(*columns(label_history)).where(
         label_history.c.posting_id == posting_id, label_history.c.kind == kind
     )
     rows = connection.execute(chosen.order_by(label_history.c.created_at))
@@ -216,58 +169,31 @@ def training_texts(connection: Connection, kind: str) -> Iterator[LabelledText]:
         yield LabelledText(*row)
 
 
-def _checked(position: int, row: Mapping[str, Any], job_id: str | None) -> Label:
-    where = f"labels.{position}"
-    if unknown := sorted(set(row) - _COLUMNS):
-        raise InvalidInput(f"{where}.{unknown[0]}", "is not a column of a label")
-    if missing := sorted(_REQUIRED - set(row)):
-        raise InvalidInput(f"{where}.{missing[0]}", "is missing")
-    if "value" not in row and row.get("event") is None:
-        raise InvalidInput(f"{where}.value", "is missing")
-    source, job = row.get("source"), row.get("job_id", job_id)
-    return Label(
-        posting_id=checked_id(f"{where}.posting_id", row["posting_id"]),
-        kind=checked_id(f"{where}.kind", row["kind"]),
-        annotator=checked_text(f"{where}.annotator", row.get("annotator") or UNKNOWN_ANNOTATOR),
-        value=checked_json(f"{where}.value", row.get("value")),
-        source=_optional(checked_text, f"{where}.source", source),
-        job_id=_optional(checked_id, f"{where}.job_id", job),
-        created_at=checked_timestamp(f"{where}.created_at", row.get("created_at")),
-        query=_optional(checked_text, f"{where}.query", row.get("query")),
-        event=_optional(checked_id, f"{where}.event", row.get("event")),
-        shown_rank=_optional(_checked_rank, f"{where}.shown_rank", row.get("shown_rank")),
-        seconds_spent=_optional(_checked_s, f"{where}.seconds_spent", row.get("seconds_spent")),
-        strategy=_optional(checked_text, f"{where}.strategy", row.get("strategy")),
-        chosen_by=_optional(checked_text, f"{where}.chosen_by", row.get("chosen_by")),
-        model_version=_optional(checked_text, f"{where}.model_version", row.get("model_version")),
+def _with_origin(label: Label, known: Label | reservations.Reservation | None) -> Label:
+    """Return ``label``; where it does not tell what chose its posting, with what is known."""
+    if known is None or label.strategy is not None:
+        return label
+    return replace(
+        label,
+        strategy=known.strategy,
+        chosen_by=label.chosen_by or known.chosen_by,
+        model_version=label.model_version or known.model_version,
     )
 
 
-def _optional(check: Callable[[str, object], T], field: str, value: object) -> T | None:
-    return None if value is None else check(field, value)
-
-
-def _checked_rank(field: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SHOWN_RANK:
-        raise InvalidInput(field, f"must be a whole number from 1 to {MAX_SHOWN_RANK:,}")
-    return value
-
-
-def _checked_s(field: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidInput(field, "must be a number of seconds")
-    if not 0 <= value <= MAX_SECONDS_SPENT:
-        raise InvalidInput(field, f"must be 0 to {MAX_SECONDS_SPENT:,.0f} seconds")
-    return float(value)
+def _confirmed(label: Label, present: Label) -> Label:
+    """Return ``label``, which says the same once more, with what only ``present`` tells."""
+    spent = present.seconds_spent if label.seconds_spent is None else label.seconds_spent
+    return replace(_with_origin(label, present), seconds_spent=spent)
 
 
 def _judgement(connection: Connection, posting_ids: Iterable[str]) -> _Judgement:
     judgement = _Judgement({}, set())
     for chunk in chunks(sorted(posting_ids)):
-        mine = select(*_columns(labels)).where(labels.c.posting_id.in_(chunk))
+        mine = select(*columns(labels)).where(labels.c.posting_id.in_(chunk))
         found = [Label(*row) for row in connection.execute(mine)]
         judgement.in_force.update((label.key, label) for label in found)
-        old = select(*_columns(label_history)).where(label_history.c.posting_id.in_(chunk))
+        old = select(*columns(label_history)).where(label_history.c.posting_id.in_(chunk))
         judgement.past.update(Label(*row).occurrence for row in connection.execute(old))
     return judgement
 
@@ -275,23 +201,5 @@ def _judgement(connection: Connection, posting_ids: Iterable[str]) -> _Judgement
 def _write(connection: Connection, changed: list[Label], replaced: list[Label]) -> None:
     first = changes.allocate(connection, len(changed)) if changed else 0
     numbered = [replace(label, change_seq=first + i) for i, label in enumerate(changed)]
-    insert_new(connection, label_history, [_as_history(label) for label in replaced])
-    insert_or_update(connection, labels, [_as_row(label) for label in numbered])
-
-
-def _as_row(label: Label) -> dict[str, Any]:
-    return asdict(label) | {"label_key": label.key}
-
-
-def _as_history(label: Label) -> dict[str, Any]:
-    row = _as_row(label) | {"value_hash": label.value_hash}
-    del row["change_seq"]
-    return row
-
-
-def _columns(table: Table) -> list[Column[Any]]:
-    return [table.c[name] for name in _COLUMN_ORDER]
-
-
-def _hashed(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+    insert_new(connection, label_history, [as_history(label) for label in replaced])
+    insert_or_update(connection, labels, [as_row(label) for label in numbered])

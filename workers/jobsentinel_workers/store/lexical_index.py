@@ -21,6 +21,7 @@ from jobsentinel_workers.reranking.lexical import bm25
 from jobsentinel_workers.reranking.lexical_segments import Mask
 from jobsentinel_workers.store import changes
 from jobsentinel_workers.store.database import Database
+from jobsentinel_workers.store.kept_places import KeptPlaces
 from jobsentinel_workers.store.lexical_snapshots import Draft, Snapshot
 from jobsentinel_workers.store.schema import posting_deletions, postings
 
@@ -40,6 +41,7 @@ class LexicalIndex:
         self._database = database
         self._snapshot = Snapshot()
         self._refreshing = threading.Lock()
+        self._places: KeptPlaces[Snapshot, list[Mask]] = KeptPlaces(_masks)
 
     def __len__(self) -> int:
         return len(self._snapshot.places)
@@ -64,6 +66,7 @@ class LexicalIndex:
             while batch := dict(islice(changed, _POSTINGS_A_SEGMENT)):
                 draft.add(batch)
             self._snapshot = draft.publish(newest)
+            self._places.forget()
             return draft.applied
 
     def search(
@@ -80,7 +83,8 @@ class LexicalIndex:
         if k < 1:
             raise InvalidInput("k", f"must be at least 1, not {k}")
         snapshot = self._snapshot
-        wanted = _wanted(snapshot, among)
+        alive = [shelf.part.alive for shelf in snapshot.shelves]
+        wanted = alive if among is None else self._places.of(snapshot, among)
         scores = bm25(query_text, [shelf.part for shelf in snapshot.shelves])
         found: list[tuple[float, str]] = []
         for shelf, mask, shelf_scores in zip(snapshot.shelves, wanted, scores, strict=True):
@@ -102,10 +106,8 @@ def _changed(connection: Connection, since: int) -> Iterator[tuple[str, str]]:
         yield row.id, row.text
 
 
-def _wanted(snapshot: Snapshot, among: Collection[str] | None) -> list[Mask]:
-    """Return for each shelf which of its documents a search may return."""
-    if among is None:
-        return [shelf.part.alive for shelf in snapshot.shelves]
+def _masks(snapshot: Snapshot, among: Collection[str]) -> list[Mask]:
+    """Return for each shelf which of its documents are among these ids."""
     masks = [np.zeros(shelf.part.segment.size, dtype=bool) for shelf in snapshot.shelves]
     for id_ in among:
         if (place := snapshot.places.get(id_)) is not None:

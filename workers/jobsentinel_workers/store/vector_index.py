@@ -19,6 +19,7 @@ import numpy.typing as npt
 from jobsentinel.contract.filter_tree import Filter
 from jobsentinel_workers.store import changes
 from jobsentinel_workers.store.database import Database
+from jobsentinel_workers.store.kept_places import KeptPlaces
 from jobsentinel_workers.store.posting_filters import FilterCache
 from jobsentinel_workers.store.stored_vectors import (
     CorruptVector,
@@ -86,7 +87,7 @@ class VectorIndex:
         self._filters = FilterCache() if filters is None else filters
         self._snapshot = _Snapshot()
         self._refreshing = threading.Lock()
-        self._kept: tuple[_Snapshot, Collection[str], Rows] | None = None
+        self._places: KeptPlaces[_Snapshot, Rows] = KeptPlaces(_Snapshot.rows_of)
 
     def __len__(self) -> int:
         return len(self._snapshot.ids)
@@ -117,7 +118,7 @@ class VectorIndex:
             for change in changed_vectors(connection, self._encoder_id, draft.base.sequence):
                 draft.apply(*change)
             self._snapshot = draft.publish(newest)
-            self._kept = None  # it would keep the old matrix in memory
+            self._places.forget()  # it would keep the old matrix in memory
             return draft.applied
 
     def search(
@@ -151,7 +152,8 @@ class VectorIndex:
         check_dimensions(direction, snapshot.buffer.shape[1], self._encoder_id)
         if where is not None:
             among = self._matching(where)
-        rows = _best_rows(snapshot.matrix, direction, k, self._rows(snapshot, among))
+        rows = None if among is None else self._places.of(snapshot, among)
+        rows = _best_rows(snapshot.matrix, direction, k, rows)
         cosines = _exact_cosines(snapshot.matrix[rows], direction)
         order = sorted(range(len(rows)), key=lambda i: (-cosines[i], snapshot.ids[rows[i]]))[:k]
         return [snapshot.ids[rows[i]] for i in order], cosines[order]
@@ -163,17 +165,6 @@ class VectorIndex:
     def _matching(self, where: Filter) -> frozenset[str]:
         with self._database.connect() as connection:
             return self._filters.matching_ids(connection, where)
-
-    def _rows(self, snapshot: _Snapshot, among: Collection[str] | None) -> Rows | None:
-        if among is None:
-            return None
-        kept = self._kept  # one tuple, so that threads see it whole
-        if kept is not None and kept[0] is snapshot and kept[1] is among:
-            return kept[2]
-        rows = snapshot.rows_of(among)
-        if isinstance(among, frozenset):
-            self._kept = snapshot, among, rows
-        return rows
 
 
 class _Draft:
