@@ -56,7 +56,7 @@ class Circle:
         trained = self.wait(job, f"training on {FIRST_LABELS} labels")
         if trained.version == 1 and not trained.promoted:
             self.console.print("\nSo few labels prove nothing. A person may overrule the gate:")
-            self.command("models", "promote", MODEL, "1")
+            self.command("models", "promote", MODEL, "1", quiet=True)
         return self.judge()
 
     def turn(self) -> int:
@@ -97,11 +97,13 @@ class Circle:
         options = "--min-labels", "50", "--option", "method=head", "--option", "seed=7"
         self.command("loop", "start", KIND, "--model", MODEL, *options, "--option", f"gate={GATE}")
 
-    def command(self, *words: str) -> None:
-        """Run what an operator would type."""
+    def command(self, *words: str, quiet: bool = False) -> None:
+        """Run what an operator would type; ``quiet`` leaves out what it prints."""
         self.console.print(f"[dim]$ jobsentinel {shlex.join(words)}[/]", soft_wrap=True)
         program = Path(sys.executable).with_name("jobsentinel")
-        subprocess.run([program, "--data-dir", self.settings.data_dir, *words], check=True)
+        shown = subprocess.DEVNULL if quiet else None
+        folder = "--data-dir", self.settings.data_dir
+        subprocess.run([program, *folder, *words], check=True, stdout=shown)
 
     def training(self) -> JobHandle[TrainResult] | None:
         """Return the training that the new labels have caused; None when they caused none."""

@@ -16,7 +16,7 @@ from jobsentinel.contract.errors import InvalidInput
 from jobsentinel_workers.store import changes, pgvector_tables
 from jobsentinel_workers.store.checks import checked_id, chunks
 from jobsentinel_workers.store.schema import embeddings
-from jobsentinel_workers.store.stored_vectors import STORED, CorruptVector, Vector, vector_from
+from jobsentinel_workers.store.stored_vectors import STORED, CorruptVector, Vector, vectors_from
 from jobsentinel_workers.store.upserts import insert_new
 
 __all__ = ["CorruptVector", "Vector", "count", "get_many", "put_many"]
@@ -61,7 +61,7 @@ def get_many(connection: Connection, encoder_id: str, hashes: Iterable[str]) -> 
                 embeddings.c.encoder_id == encoder_id, embeddings.c.content_hash.in_(chunk)
             )
         )
-        found.update((key, vector_from(raw, dim, key)) for key, dim, raw in rows)
+        found.update(vectors_from([(key, dim, raw) for key, dim, raw in rows]))
     return found
 
 
