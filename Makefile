@@ -17,7 +17,7 @@ help: ## show this list
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"Python 3.11 to 3.13 is needed, this is {v[0]}.{v[1]}; set PYTHON=...")'
-	@echo "Setting up $(VENV) (some 900 MB, a few minutes the first time) ..."
+	@echo "Setting up $(VENV) (2.6 GB on disk, a few minutes the first time) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[workers,postgres,dev]'
 	@touch $(STAMP)

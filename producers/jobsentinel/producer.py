@@ -236,7 +236,7 @@ class Producer:
         self,
         samples: Iterable[PostingLike | Sample],
         *,
-        strategy: str = "hybrid",
+        strategy: str = "margin",
         num_samples: int = 10,
         model: str = "multi-task",
         seed: int = 0,

@@ -176,7 +176,13 @@ def command_lines() -> Iterator[tuple[str, list[str]]]:
             for line in block.splitlines():
                 words = shlex.split(line, comments=True)
                 if "jobsentinel" in words:
-                    yield name_of(page), words[words.index("jobsentinel") + 1 :]
+                    yield name_of(page), _told(words[words.index("jobsentinel") + 1 :])
+
+
+def _told(words: list[str]) -> list[str]:
+    """Return what the command hears: the shell keeps ``< FILE`` and ``> FILE`` for itself."""
+    taken = {at + more for at, word in enumerate(words) if word in {"<", ">"} for more in (0, 1)}
+    return [word for at, word in enumerate(words) if at not in taken]
 
 
 def test_command_lines_that_are_shown_are_understood() -> None:

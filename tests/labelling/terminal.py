@@ -23,6 +23,11 @@ _COMMAND = (
 )
 
 
+def _without_size(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the size of whatever terminal the tests themselves run in."""
+    return {name: v for name, v in environment.items() if name not in {"COLUMNS", "LINES"}}
+
+
 class Terminal:
     """Runs `jobsentinel` with these arguments; leaving the block ends it, however it went."""
 
@@ -37,7 +42,7 @@ class Terminal:
             stdin=slave,
             stdout=subprocess.PIPE,
             stderr=slave,
-            env={**os.environ, "TERM": "xterm", **environment},
+            env={**_without_size(os.environ), "TERM": "xterm", **environment},
             start_new_session=True,
         )
         os.close(slave)

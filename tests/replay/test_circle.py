@@ -10,7 +10,7 @@ from tests.replay.synthetic import corpus_near_a_boundary, near_a_boundary, word
 
 from jobsentinel import InvalidInput
 from jobsentinel_workers.replay import CLASS_STRATEGIES, Circle, Corpus, LabelledTexts, simulate
-from jobsentinel_workers.replay.circle import CircleStopped
+from jobsentinel_workers.replay.circle import CircleStopped, first_rows
 from jobsentinel_workers.replay.heads import fit_committee, fit_head
 
 CIRCLE = Circle(start=10, batch=10, budget=40, committee=2)
@@ -74,7 +74,8 @@ def test_a_rare_class_is_among_the_first_labels() -> None:
     rng = np.random.default_rng(2)
     labels = ["yes" if number % 25 == 0 else "no" for number in range(200)]
     labelled = LabelledTexts.of((words(rng), label) for label in labels)
-    embeddings = rng.normal(size=(200, 8)) + 3.0 * np.array(labels == "yes", dtype=float)
+    is_yes = np.array([label == "yes" for label in labels])
+    embeddings = rng.normal(size=(200, 8)) + 3.0 * is_yes[:, None]
     corpus = Corpus.of(labelled, embeddings, model="any", base_rate=0.02)
     circle = Circle(start=2, batch=5, budget=12)
 
@@ -82,6 +83,19 @@ def test_a_rare_class_is_among_the_first_labels() -> None:
 
     assert curve.label_counts == (2, 7, 12)
     assert set(curve.measures) == {"pr_auc", "f1", "pr_auc_at_base_rate", "f1_at_base_rate"}
+
+
+def test_rows_to_choose_from_are_not_in_the_order_of_a_file_sorted_by_class() -> None:
+    codes = np.array([0] * 90 + [1] * 10)
+    pool = np.arange(100)
+
+    first, left = first_rows(pool, codes, 5, seed=3)
+    few, _ = first_rows(pool[:91], codes, 2, seed=3)
+
+    assert sorted([*first, *left]) == pool.tolist()
+    assert len(first) == 5
+    assert not np.array_equal(left, np.sort(left))
+    assert sorted(codes[few]) == [0, 1]
 
 
 def test_a_pool_smaller_than_the_budget_is_labelled_to_its_end(corpus: Corpus) -> None:

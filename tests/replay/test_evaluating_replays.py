@@ -49,7 +49,12 @@ def test_tables_and_reports_come_for_each_set(
 
 
 def test_rows_of_the_open_data_have_a_text_and_a_class(tmp_path: Path) -> None:
-    posting = {"title": "Nurse", "location": "Oslo", "experience_level": "", "work_type": ""}
+    posting: dict[str, object] = {
+        "title": "Nurse",
+        "location": "Oslo",
+        "experience_level": "",
+        "work_type": "",
+    }
     known = {**posting, "remote": "", "job_functions": "Health Care Provider"}
     unknown = {**known, "title": "Somebody", "job_functions": "Other"}
     salary = {"salary_year_usd_min": "", "salary_year_usd_max": ""}

@@ -60,8 +60,8 @@ def test_the_table_says_what_is_saved_and_what_is_not_reached() -> None:
     assert " *" in margin
     assert re.search(r"50 % \[4\d, 5\d\]$", margin)
     assert next(line for line in lines if line.startswith("entropy")).endswith("not reached")
-    assert "By Accuracy at random's final quality, save labels: margin" in " ".join(lines)
-    assert "need more: entropy" in " ".join(lines)
+    assert "At random's final Accuracy: labels saved by margin" in " ".join(lines)
+    assert "more needed by entropy" in " ".join(lines)
     assert "Note: A note." in lines
 
 

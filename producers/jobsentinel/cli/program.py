@@ -159,7 +159,8 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 def program(ctx: click.Context, redis_url: str | None, data_dir: Path | None) -> None:
     """Score, rank and select job postings, and train models, on your own machines.
 
-    Files of postings are JSON Lines: one object a line. Every command takes --json, which prints
-    JSON on stdout and nothing else there; messages go to stderr.
+    Postings come as JSON Lines, one object a line; `score` and `index` also take CSV, Parquet and
+    saved pages. Every command takes --json, which prints JSON on stdout and nothing else there;
+    messages go to stderr.
     """
     ctx.obj = Session(redis_url, data_dir)

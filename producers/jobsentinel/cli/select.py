@@ -54,7 +54,7 @@ class StrategyName(click.ParamType[str]):
 @click.option(
     "--strategy",
     type=StrategyName(),
-    default="hybrid",
+    default="margin",
     show_default=True,
     metavar="NAME",
     help="How samples are judged; --strategies lists them.",

@@ -148,7 +148,7 @@ class SelectRequest(Message):
     """Choose the samples whose labels would teach a model most."""
 
     samples: Annotated[Items[Sample], Field(max_length=limits.MAX_SAMPLES)]
-    strategy: Annotated[str, AfterValidator(_known_strategy)] = "hybrid"
+    strategy: Annotated[str, AfterValidator(_known_strategy)] = "margin"
     """One that is built in, or one that a package adds which is installed here and there."""
     num_samples: Annotated[int, Field(ge=1, le=limits.MAX_SAMPLES)] = 10
     model: ModelName = "multi-task"

@@ -74,7 +74,7 @@ class ActiveLearningManager:
 
     def __init__(
         self,
-        strategy: QueryStrategy | str = QueryStrategy.HYBRID,
+        strategy: QueryStrategy | str = QueryStrategy.MARGIN,
         batch_size: int = 10,
         predictor: Predictor | None = None,
         *,

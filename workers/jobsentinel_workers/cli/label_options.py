@@ -47,7 +47,7 @@ def choosing_options(command: F) -> F:
         click.option(
             "--strategy",
             type=StrategyName(),
-            default="hybrid",
+            default="margin",
             show_default=True,
             metavar="NAME",
             help="How postings are chosen; `select --strategies` lists them.",

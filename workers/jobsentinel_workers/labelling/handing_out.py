@@ -38,7 +38,7 @@ class Wanted:
     question: Question
     annotator: str
     count: int
-    strategy: str = "hybrid"
+    strategy: str = "margin"
     model: str = SCORING
     where: str | None = None
     seed: int = 0

@@ -182,8 +182,7 @@ class _Simulation:
         self._wanted = known.needs | known.uses
         pool, self._judged = check_size(corpus, circle, seed)
         self._size = len(pool)
-        self._labelled = _first_rows(pool, corpus.codes, circle.start, seed)
-        self._left = np.setdiff1d(pool, self._labelled)
+        self._labelled, self._left = first_rows(pool, corpus.codes, circle.start, seed)
 
     def run(self, should_stop: Callable[[], bool]) -> Curve:
         counts = self._circle.label_counts(self._size)
@@ -220,9 +219,8 @@ class _Simulation:
             random_share=self._circle.random_share,
             **self._arguments(head, seed),
         )
-        picked = self._left[chosen.indices]
-        self._labelled = np.concatenate([self._labelled, picked])
-        self._left = np.setdiff1d(self._left, picked)
+        self._labelled = np.append(self._labelled, self._left[chosen.indices])
+        self._left = np.delete(self._left, chosen.indices)
 
     @property
     def _asks_classes(self) -> bool:
@@ -261,11 +259,14 @@ class _Simulation:
         return measure(Judged(task, targets, np.clip(answers, 0.0, 1.0)))
 
 
-def _first_rows(pool: Codes, codes: Codes, count: int, seed: int) -> Codes:
-    """Return rows drawn evenly; if all are of one class, the last gives way to one of another."""
+def first_rows(pool: Codes, codes: Codes, count: int, seed: int) -> tuple[Codes, Codes]:
+    """Return ``count`` rows drawn evenly, and all others, in an order that is drawn too.
+
+    Equal scores go by place, and files are often sorted by class: in the file's order, ties would
+    give the answers away. If the rows drawn are of one class, the last gives way to one of another.
+    """
     drawn = np.random.default_rng((seed, 2)).permutation(pool)
-    first, rest = drawn[:count], drawn[count:]
-    if len(np.unique(codes[first])) < 2:
-        other = rest[np.argmax(codes[rest] != codes[first[0]])]
-        first = np.append(first[:-1], other)
-    return first
+    if len(np.unique(codes[drawn[:count]])) < 2:
+        other = count + int(np.argmax(codes[drawn[count:]] != codes[drawn[0]]))
+        drawn[[count - 1, other]] = drawn[[other, count - 1]]
+    return drawn[:count], drawn[count:]

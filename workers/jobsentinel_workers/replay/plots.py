@@ -27,7 +27,7 @@ from jobsentinel_workers.multi_task.assessment.catalogue import METRICS
 from jobsentinel_workers.replay.comparing import Found
 from jobsentinel_workers.replay.learning_curves import Floats
 from jobsentinel_workers.replay.replaying import Replay
-from jobsentinel_workers.replay.wording import NOT_REACHED, write_quality, write_saving
+from jobsentinel_workers.replay.wording import NOT_REACHED, rounded, write_quality, write_saving
 
 _COLUMNS: Final = 4
 _LEAST_SHOWN: Final = -1.0
@@ -89,7 +89,7 @@ def _draw_panel(axes: Axes, counts: Floats, found: Found, baseline: Found, measu
     _draw_curve(axes, counts, baseline, colour=GREY, style="--", marker="", name="random")
     if found is not baseline:
         _draw_curve(axes, counts, found, colour=BLUE, style="-", marker="o", name=found.strategy)
-    saved = "" if found is baseline else f"\nsaves {write_saving(found.saving)}"
+    saved = "" if found is baseline else f"\nsaved: {write_saving(found.saving)}"
     if found.saving.share is None:
         saved = f"\n{write_saving(found.saving)}"
     axes.set_title(f"{found.strategy}{saved}", fontsize="medium")
@@ -130,7 +130,7 @@ def _draw_measure(axes: Axes, found: list[Found], measure: str, number: int, mea
         else:
             axes.plot(_inside(saving.share), at, marker, color=colour, ms=7, label=label)
             label = None
-            _write(axes, high, at, f"{100 * saving.share:.0f} %")
+            _write(axes, high, at, f"{rounded(saving.share)} %")
     if label is not None:  # no strategy came so far: the legend names the measure still
         axes.plot([], [], marker, color=colour, label=label)
 

@@ -29,7 +29,8 @@ def to_table(replay: Replay) -> str:
     head = f"{replay.name}\n{wrapped(describe(replay), MAX_WIDTH)}"
     blocks = [_block(replay, measure) for measure in replay.measures]
     notes = [wrapped(f"Note: {note}", MAX_WIDTH) for note in replay.notes]
-    return "\n\n".join([head, *blocks, "\n".join([*notes, wrapped(LEGEND, MAX_WIDTH)])]) + "\n"
+    legend = wrapped(f"{LEGEND} A star: told from chance, p at most 0.05.", MAX_WIDTH)
+    return "\n\n".join([head, *blocks, "\n".join([*notes, legend])]) + "\n"
 
 
 def shown_points(replay: Replay) -> list[int]:

@@ -15,7 +15,8 @@ LEGEND = (
     "Labels saved: of the labels that random needs for its final quality, the share that the "
     "strategy does not need; below 0 it needs more, and 'not reached' says that the budget was not "
     "enough. Area: mean quality over all numbers of labels. In brackets: 95 % intervals by "
-    "bootstrap over the seeds; they tell what other draws of these texts would do, not other texts."
+    "bootstrap over the seeds, with a dash where draws that never come so far leave the end open; "
+    "they tell what other draws of these texts would do, not other texts."
 )
 
 
@@ -24,7 +25,7 @@ def write_saving(saving: Saving) -> str:
     if saving.share is None and saving.high is None:
         return NOT_REACHED
     low, high = (_end(end) for end in (saving.low, saving.high))
-    value = NOT_REACHED if saving.share is None else f"{_rounded(saving.share)} %"
+    value = NOT_REACHED if saving.share is None else f"{rounded(saving.share)} %"
     return f"{value} [{low}, {high}]"
 
 
@@ -73,12 +74,12 @@ def conclude(replay: Replay, measure: str) -> str:
         each.strategy for each in others if each.saving.is_certain and each.strategy not in saves
     ]
     rest = len(others) - len(saves) - len(costs)
-    parts = [f"save labels: {', '.join(saves) or 'none'}"]
+    parts = [f"labels saved by {', '.join(saves) or 'none'}"]
     if costs:
-        parts.append(f"need more: {', '.join(costs)}")
+        parts.append(f"more needed by {', '.join(costs)}")
     if rest:
         parts.append(f"not told from random: {rest}")
-    return f"By {METRICS[measure].title} at random's final quality, {'; '.join(parts)}."
+    return f"At random's final {METRICS[measure].title}: {'; '.join(parts)}."
 
 
 def wrapped(text: str, width: int) -> str:
@@ -87,12 +88,13 @@ def wrapped(text: str, width: int) -> str:
 
 
 def _end(end: float | None) -> str:
-    return "–" if end is None else _rounded(end)
+    return "–" if end is None else rounded(end)
 
 
-def _rounded(share: float) -> str:
-    rounded = round(100 * share)
-    return f"{rounded}" if rounded else "0"
+def rounded(share: float) -> str:
+    """Return a share in whole per cent, without the sign of a zero."""
+    per_cent = round(100 * share)
+    return f"{per_cent}" if per_cent else "0"
 
 
 def _range(ends: tuple[int, int]) -> str:
