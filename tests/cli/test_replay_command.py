@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from jobsentinel.cli.program import Program
 from jobsentinel.cli.session import Session
 from jobsentinel_workers.cli.replay import command
 from jobsentinel_workers.cli.replayed_texts import CACHE_FOLDER
+from jobsentinel_workers.replay.kept_curves import CURVES_FILE
 
 Run = Callable[..., Result]
 WriteLines = Callable[..., Path]
@@ -138,3 +142,29 @@ def test_a_folder_of_another_replay_is_left_alone(replayed: Run, write_lines: Wr
 
     assert result.exit_code == ExitCode.BAD_INPUT
     assert "holds curves of other labels, settings or another model" in result.stderr
+
+
+def test_ctrl_c_says_what_is_kept(replayed: Run, write_lines: WriteLines, tmp_path: Path) -> None:
+    file = write_lines(*rows())
+    kept = tmp_path / "out" / CURVES_FILE
+    is_over = threading.Event()
+
+    def interrupt_after_three_curves() -> None:
+        while not is_over.wait(0.01):
+            if kept.exists() and len(kept.read_bytes().splitlines()) > 3:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    watcher = threading.Thread(target=interrupt_after_three_curves)
+    watcher.start()
+    try:
+        result = replayed("--labels", file, *QUICK, "--seeds", 1_000)
+    finally:
+        is_over.set()
+        watcher.join()
+
+    done = len(kept.read_text().splitlines()) - 1
+    assert 3 <= done < 2_000
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert f"{done:,} of 2,000 curves are kept in {kept}" in result.stderr
+    assert "the same command goes on with the others" in result.stderr
