@@ -147,7 +147,8 @@ def _replayed(
                 **more,
             )
     except KeyboardInterrupt:
-        done = plan.done(kept)
+        # Read anew: the last one may be in the file and not be counted yet.
+        done = plan.done(plan.kept(out))
         complain(f"{done:,} of {plural(total, 'curve')} are kept in {kept.file}")
         complain("the same command goes on with the others")
         raise
